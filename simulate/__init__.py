@@ -1,0 +1,52 @@
+"""What happens: designs, models, noise alignment and its exact worst cases.
+
+Importing this package needs NumPy, SciPy and array-api-compat only. Functions work on arrays of any library that the
+array API standard covers, and stay on their device.
+"""
+
+from .alignment import directional_alignment, directional_alignment_along, loss_alignment
+from .arrays import to_host
+from .datasets import digits
+from .extremes import (
+    AlignmentRange,
+    directional_alignment_range,
+    directional_alignment_ranges,
+    loss_alignment_range,
+)
+from .inputs import (
+    effective_dimension,
+    effective_rank,
+    gaussian_inputs,
+    isotropic,
+    power_law,
+    spiked,
+    teacher_targets,
+)
+from .models import Linear, Model, TwoLayer
+from .streams import generator
+from .validation import InputError, MissingDependencyError
+
+__all__ = [
+    "AlignmentRange",
+    "InputError",
+    "Linear",
+    "MissingDependencyError",
+    "Model",
+    "TwoLayer",
+    "digits",
+    "directional_alignment",
+    "directional_alignment_along",
+    "directional_alignment_range",
+    "directional_alignment_ranges",
+    "effective_dimension",
+    "effective_rank",
+    "gaussian_inputs",
+    "generator",
+    "isotropic",
+    "loss_alignment",
+    "loss_alignment_range",
+    "power_law",
+    "spiked",
+    "teacher_targets",
+    "to_host",
+]

@@ -1,0 +1,58 @@
+"""Fixtures that every package's tests share."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from typing import Any
+
+import array_api_compat
+import array_api_strict
+import numpy as np
+import pytest
+
+
+@dataclass(frozen=True)
+class Backend:
+    """An array library and one of its devices.
+
+    Attributes:
+        name: Name in the test's id.
+        xp: The namespace.
+        device: The device.
+    """
+
+    name: str
+    xp: Any
+    device: Any
+
+    def asarray(self, values: Any) -> Any:
+        """Put values on the device as float64."""
+        return self.xp.asarray(np.asarray(values, dtype=np.float64), device=self.device)
+
+    def owns(self, x: Any) -> bool:
+        """Whether an array is of this library and on this device."""
+        return array_api_compat.array_namespace(x) == self.xp and array_api_compat.device(x) == self.device
+
+
+def _backends() -> list[Any]:
+    """NumPy, array-api-strict on two devices (the second refuses silent host copies), and CuPy where a GPU is."""
+    numpy = array_api_compat.array_namespace(np.empty(0))
+    found = [
+        pytest.param(Backend("numpy", numpy, "cpu"), id="numpy"),
+        pytest.param(Backend("strict", array_api_strict, array_api_strict.Device("CPU_DEVICE")), id="strict"),
+        pytest.param(Backend("strict-device1", array_api_strict, array_api_strict.Device("device1")), id="device1"),
+    ]
+    if importlib.util.find_spec("cupy") is not None:
+        import cupy
+
+        if cupy.cuda.is_available():
+            library = array_api_compat.array_namespace(cupy.empty(0))
+            found.append(pytest.param(Backend("cupy", library, cupy.cuda.Device(0)), id="cupy", marks=pytest.mark.gpu))
+    return found
+
+
+@pytest.fixture(params=_backends())
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Each array library and device present, in turn."""
+    return request.param

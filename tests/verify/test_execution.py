@@ -1,0 +1,275 @@
+"""The executor: order, exactness, errors, interrupts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from verify import execution
+from verify.errors import VerifyError
+from verify.execution import Executor
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+
+
+@pytest.fixture
+def eager(monkeypatch):
+    """Start the workers at once, however little there is to do."""
+    monkeypatch.setattr(execution, "WORK_WORTH_WORKERS", -1.0)
+
+
+def linear_algebra(seed: int) -> bytes:
+    """Use every kind of operation whose rounding depends on how the work is split."""
+    X = np.random.default_rng(seed).standard_normal((300, 120))
+    values, vectors = np.linalg.eigh(X.T @ X)
+    from scipy.linalg import eigh, svdvals
+
+    return b"".join(np.ascontiguousarray(a).tobytes() for a in (X @ X.T, values, vectors, eigh(X @ X.T)[0], svdvals(X)))
+
+
+def process_id(_: int) -> int:
+    time.sleep(0.01)
+    return os.getpid()
+
+
+def blas_threads(_: int) -> list[int]:
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import threadpool_info
+
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+
+def raise_on_three(number: int) -> int:
+    if number == 3:
+        raise ZeroDivisionError("three")
+    return number
+
+
+class UnportableError(Exception):
+    def __init__(self, first: int, second: int) -> None:
+        super().__init__("text only")
+
+
+def raise_unportable(_: int) -> None:
+    raise UnportableError(1, 2)
+
+
+def die(number: int) -> int:
+    if number == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def square_slowly(number: int) -> int:
+    time.sleep(0.002 * (number % 7))
+    return number**2
+
+
+@pytest.mark.usefixtures("eager")
+def test_results_are_bit_identical_for_any_number_of_workers():
+    expected = None
+    for workers in (1, 2, 3):
+        with Executor(workers) as executor:
+            results = executor.map(linear_algebra, range(6))
+        assert expected is None or results == expected, workers
+        expected = results
+
+
+@pytest.mark.usefixtures("eager")
+def test_two_workers_share_the_work_and_keep_the_order():
+    with Executor(2) as executor:
+        processes = executor.map(process_id, range(40))
+        assert len(set(processes)) == 2
+        assert os.getpid() not in processes
+        assert executor.map(square_slowly, range(100)) == [number**2 for number in range(100)]
+
+
+def test_little_work_stays_in_this_process():
+    with Executor(2) as executor:
+        assert set(executor.map(process_id, range(5))) == {os.getpid()}
+
+
+def test_many_small_maps_add_up_to_enough_work_for_workers(monkeypatch):
+    monkeypatch.setattr(execution, "WORK_WORTH_WORKERS", 0.1)
+    with Executor(2) as executor:
+        seen = {process for _ in range(20) for process in executor.map(process_id, range(2))}
+    assert len(seen - {os.getpid()}) >= 1
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_points_have_one_blas_thread(workers):
+    with Executor(workers) as executor:
+        counts = executor.map(blas_threads, range(4))
+    assert counts
+    assert all(count and set(count) == {1} for count in counts)
+
+
+def test_the_limit_on_blas_threads_ends_with_the_executor():
+    before = blas_threads(0)
+    with Executor(1):
+        pass
+    assert blas_threads(0) == before
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_comes_through_as_it_is(workers):
+    with Executor(workers) as executor:
+        with pytest.raises(ZeroDivisionError, match="three"):
+            executor.map(raise_on_three, range(6))
+        assert executor.map(abs, [-1, -2, -3]) == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("eager")
+def test_an_error_that_cannot_travel_arrives_as_text():
+    with Executor(2) as executor, pytest.raises(RuntimeError, match="text only"):
+        executor.map(raise_unportable, range(4))
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_dying_worker_is_one_line():
+    with Executor(2) as executor, pytest.raises(VerifyError) as caught:
+        executor.map(die, range(12))
+    assert str(caught.value).startswith("workers: expected")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("eager")
+def test_what_workers_cannot_load_runs_here():
+    with Executor(2) as executor:
+        assert executor.map(lambda number: number + 1, range(9)) == list(range(1, 10))
+
+
+@pytest.mark.usefixtures("eager")
+def test_progress_counts_every_item_up_to_the_end():
+    seen: list[tuple[int, int]] = []
+    with Executor(2, lambda done, total: seen.append((done, total))) as executor:
+        executor.map(square_slowly, range(50))
+    counts = [done for done, _ in seen]
+    assert counts == sorted(counts)
+    assert seen[-1] == (50, 50)
+
+
+def test_an_empty_map_is_empty():
+    with Executor(2) as executor:
+        assert executor.map(abs, []) == []
+
+
+@pytest.mark.parametrize("workers", [0, -1, True, 1.5, "2"])
+def test_a_bad_number_of_workers_is_refused(workers):
+    with pytest.raises(VerifyError, match="workers: expected an integer of at least 1, got"):
+        Executor(workers)
+
+
+SCRIPT = """
+import os, sys
+from verify import execution
+from verify.execution import Executor
+execution.WORK_WORTH_WORKERS = -1.0
+def local(number):
+    return number - 1
+with Executor(2) as executor:
+    import test_execution
+    elsewhere = executor.map(test_execution.process_id, range(20))
+    here = executor.map(local, range(4))
+print(len(set(elsewhere) - {os.getpid()}), here)
+"""
+
+
+@pytest.mark.parametrize("way", ["file", "command", "input"])
+def test_scripts_need_no_main_guard(tmp_path, way):
+    environment = {**ENVIRONMENT, "PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{ENVIRONMENT['PYTHONPATH']}"}
+    file = tmp_path / "script.py"
+    file.write_text(SCRIPT)
+    arguments = {"file": [str(file)], "command": ["-c", SCRIPT], "input": ["-"]}[way]
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        input=SCRIPT if way == "input" else None,
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("2 [-1, 0, 1, 2]\n", "", 0)
+
+
+SLEEPER = """
+import sys, time
+from verify import execution
+from verify.execution import Executor
+import test_execution
+execution.WORK_WORTH_WORKERS = -1.0
+try:
+    with Executor(2, lambda done, total: print(done, flush=True)) as executor:
+        executor.map(test_execution.{function}, range(1000))
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def sleep_long(number: int) -> int:
+    time.sleep(30 if number > 1 else 0.01)
+    return os.getpid()
+
+
+def _start(function: str) -> subprocess.Popen[str]:
+    environment = {**ENVIRONMENT, "PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{ENVIRONMENT['PYTHONPATH']}"}
+    return subprocess.Popen(
+        [sys.executable, "-c", SLEEPER.format(function=function)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.05, 0.3])
+def test_the_interrupt_key_ends_all_processes_at_once_and_quietly(delay):
+    process = _start("sleep_long")
+    if delay == 0.0:
+        assert process.stdout is not None
+        process.stdout.readline()
+    else:
+        # Early enough to hit the workers while they start.
+        time.sleep(0.6 + delay)
+    began = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert time.monotonic() - began < 5
+    if delay == 0.0:
+        assert (process.returncode, errors) == (130, "")
+    assert "SpawnProcess" not in errors
+    assert _gone(process.pid)
+
+
+def test_workers_end_when_the_parent_is_killed():
+    process = _start("sleep_long")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.kill()
+    process.wait()
+    assert _gone(process.pid)
+    process.communicate()
+
+
+def _gone(group: int) -> bool:
+    """Wait until no process of the group is left."""
+    for _ in range(100):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False

@@ -1,0 +1,104 @@
+"""How much data a statement asks for: the smallest n or d_eff that meets conditions which may contain them."""
+# ruff: noqa: DOC502 - the search for a bracket raises.
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import sympy
+
+from theory._errors import StatementError
+from theory._evaluate import evaluate
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LARGEST = 10**15
+
+
+def smallest_n(conditions: Sequence[sympy.Expr], constants: Sequence[float], values: Mapping[str, Any]) -> int:
+    """Find the smallest n from which on every condition `n >= C f(n)` holds.
+
+    Args:
+        conditions: the right-hand sides f, which may contain n.
+        constants: one C for each.
+        values: a float for every other symbol.
+
+    Returns:
+        An n that meets every condition while n − 1 misses one, or 1. It is the last such crossing as far as the powers
+        of two show: above it the conditions were seen to hold at every power of two up to 10¹⁵.
+
+    Raises:
+        StatementError: where no n up to 10¹⁵ is enough.
+    """
+
+    def holds(n: np.ndarray) -> np.ndarray:
+        return _all_hold(conditions, constants, values, "n", n)
+
+    low, high = _bracket(holds, "n")
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(_array([middle]))[0] else (middle, high)
+    return high
+
+
+def smallest_dimension(
+    conditions: Sequence[sympy.Expr], constants: Sequence[float], values: Mapping[str, Any]
+) -> float:
+    """Find the smallest d_eff that meets every condition `d_eff >= C f`.
+
+    Args:
+        conditions: the right-hand sides f, which may contain d_eff.
+        constants: one C for each.
+        values: a float for every other symbol.
+
+    Returns:
+        The largest C f, 0 without conditions; where f contains d_eff, the last crossing above 1 to twelve digits.
+
+    Raises:
+        StatementError: where no d_eff up to 10¹⁵ is enough.
+    """
+    if not any(f.has(sympy.Symbol("d_eff", positive=True)) for f in conditions):
+        return max((c * float(evaluate(f, values)) for f, c in zip(conditions, constants, strict=True)), default=0.0)
+
+    def holds(d_eff: np.ndarray) -> np.ndarray:
+        return _all_hold(conditions, constants, values, "d_eff", d_eff)
+
+    low, high = (float(end) for end in _bracket(holds, "d_eff"))
+    while high - low > 1e-12 * high and high > 1:
+        middle = (low + high) / 2
+        low, high = (low, middle) if holds(_array([middle]))[0] else (middle, high)
+    return high
+
+
+def _bracket(holds: Callable[[np.ndarray], np.ndarray], name: str) -> tuple[int, int]:
+    """Bracket the last crossing between a point that fails and one that holds, (0, 1) where all hold."""
+    points = [*(2**k for k in range(LARGEST.bit_length()) if 2**k < LARGEST), LARGEST]
+    failing = [index for index, held in enumerate(holds(_array(points))) if not held]
+    if not failing:
+        return 0, 1
+    if failing[-1] == len(points) - 1:
+        raise StatementError(f"no {name} up to 1e15 meets the conditions with these values and constants")
+    return points[failing[-1]], points[failing[-1] + 1]
+
+
+def _all_hold(
+    conditions: Sequence[sympy.Expr],
+    constants: Sequence[float],
+    values: Mapping[str, Any],
+    name: str,
+    size: np.ndarray,
+) -> np.ndarray:
+    """Say at which sizes every condition holds; an undefined right-hand side counts as not met."""
+    result = size > 0
+    for condition, constant in zip(conditions, constants, strict=True):
+        result &= size >= constant * evaluate(condition, {**values, name: size})
+    return result
+
+
+def _array(points: Sequence[float]) -> np.ndarray:
+    """Make a float64 array."""
+    import numpy as np
+
+    return np.asarray(points, dtype=np.float64)

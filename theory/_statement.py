@@ -1,0 +1,288 @@
+"""What a statement is: its hypotheses, its bounds, the conditions under which it claims them, its false variants."""
+# ruff: noqa: DOC502 - values are checked in _values.py and sizes found in _requirements.py, which raise.
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import sympy
+
+from theory import _requirements, _values, _writing
+from theory._errors import StatementError, shown, suggestion
+from theory._evaluate import evaluate
+from theory._proof import Proof
+from theory._replacement import CONSTANTS, KINDS, coerce
+
+if TYPE_CHECKING:
+    import numpy as np
+
+QUANTITIES = ("moment", "population_g", "population_g_centred", "mu", "g_fixed")
+_MARKS = ("S", "D", "R")
+_EVALUATED = ("lower", "upper", "probability", "sample_size", "dimension")
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """A false variant of a statement, which a sound judgement must refute.
+
+    Attributes:
+        id: the statement's id, a colon and a name, such as `3.3:no-dimension`.
+        reason: why the variant is false, in one sentence.
+        changes: the arguments of `Statement.replace` that make it.
+        origin: the statement it is a variant of; filled in by that statement.
+    """
+
+    id: str
+    reason: str
+    changes: Mapping[str, Any]
+    origin: Statement | None = field(default=None, repr=False)
+
+    @cached_property
+    def statement(self) -> Statement:
+        """The false variant itself, with the control's id."""
+        if self.origin is None:
+            raise StatementError(f"control {self.id}: expected to belong to a statement, got none")
+        altered = self.origin.replace(**self.changes)
+        return dataclasses.replace(altered, id=self.id, title=f"{self.origin.title} (control)")
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """One result: what it claims, about what, and on which conditions.
+
+    Attributes:
+        id: the number it has in the paper, or the name this project gave it.
+        title: what it is about, in a few words.
+        kind: theorem, lemma or conjecture.
+        source: where it comes from.
+        provenance: for each part, S (the surviving text forces it), D (re-derived and checked numerically) or R
+            (reconstructed, had to be chosen).
+        provenance_note: what a reader must know about the reconstruction.
+        summary: the claim in plain words.
+        hypotheses: what is assumed.
+        quantity: what is bounded, one of `QUANTITIES`.
+        symbols: the symbols and their meaning.
+        lower: the lower bound; None if there is none.
+        upper: the upper bound; None if there is none.
+        sample_size: each entry f is a condition n >= C f.
+        dimension: each entry f is a condition d_eff >= C f.
+        constants: what the constants C are: `none`, `absolute` or `may depend on eps` (then one for each condition).
+        probability: the probability with which the bounds hold; None where they always do.
+        controls: false variants.
+        proof: the executed proof; None for an altered statement.
+        base: the id of the catalogue's statement it derives from, its own id if it is that.
+        altered: whether a user changed it.
+        change_note: what was changed.
+    """
+
+    id: str
+    title: str
+    kind: str
+    source: str
+    provenance: Mapping[str, str]
+    provenance_note: str
+    summary: str
+    hypotheses: tuple[str, ...]
+    quantity: str
+    symbols: Mapping[str, str]
+    lower: sympy.Expr | None
+    upper: sympy.Expr | None
+    sample_size: tuple[sympy.Expr, ...] = ()
+    dimension: tuple[sympy.Expr, ...] = ()
+    constants: str = "none"
+    probability: sympy.Expr | None = None
+    controls: tuple[Control, ...] = ()
+    proof: Proof | None = None
+    base: str = ""
+    altered: bool = False
+    change_note: str = ""
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("kind", KINDS), ("constants", CONSTANTS), ("quantity", QUANTITIES)):
+            if getattr(self, name) not in allowed:
+                raise StatementError(f"{name}: expected one of {', '.join(allowed)}, got {shown(getattr(self, name))}")
+        if not set(self.provenance.values()) <= set(_MARKS):
+            raise StatementError(f"provenance: expected S, D or R, got {shown(dict(self.provenance))}")
+        for name in ("lower", "upper", "probability", "sample_size", "dimension"):
+            object.__setattr__(self, name, coerce(name, getattr(self, name), self.symbols))
+        object.__setattr__(self, "controls", tuple(dataclasses.replace(c, origin=self) for c in self.controls))
+        object.__setattr__(self, "base", self.base or self.id)
+
+    def __repr__(self) -> str:
+        return f"<Statement {self.id}: {_writing.claim_text(self)}>"
+
+    def bounds(self, **values: float) -> tuple[float, float]:
+        """Evaluate the lower and the upper bound.
+
+        Args:
+            **values: a number for every symbol that occurs in them; the statement's other symbols may be given too.
+
+        Returns:
+            The two bounds; minus or plus infinity for one that the statement does not have.
+
+        Raises:
+            StatementError: for an unknown or missing symbol, a value outside its domain, or a bound that is not real.
+
+        Example:
+            >>> import theory
+            >>> theory.statement("C.2").bounds()
+            (1.0, 3.0)
+        """
+        needed = self._symbols_in(self.lower, self.upper)
+        checked = _values.scalars(self.id, self.symbols, needed, values)
+        lower, upper = (float(self._bound(name, checked)) for name in ("lower", "upper"))
+        return lower, upper
+
+    def evaluate(self, field: str, **values: Any) -> np.ndarray | list[np.ndarray]:
+        """Evaluate a bound or the conditions at arrays of values.
+
+        Args:
+            field: `lower`, `upper` or `probability`; `sample_size` or `dimension` for the right-hand sides f.
+            **values: numbers or arrays that broadcast, for every symbol that occurs in the field.
+
+        Returns:
+            A float64 array of the broadcast shape, or for the conditions a list of them; minus or plus infinity for a
+            bound, and one for a probability, that the statement does not have.
+
+        Raises:
+            StatementError: for an unknown field or symbol, a missing symbol, a value outside its domain, or a result
+                that is not real.
+        """
+        if field not in _EVALUATED:
+            raise StatementError(f"evaluate: no field {shown(field)}; {suggestion(str(field), _EVALUATED)}")
+        held = getattr(self, field)
+        entries = held if isinstance(held, tuple) else (held,)
+        checked = _values.arrays(self.id, self.symbols, self._symbols_in(*entries), values)
+        if isinstance(held, tuple):
+            return [self._value(field, entry, checked) for entry in held]
+        return self._bound(field, checked)
+
+    def required_n(self, constant: float | Sequence[float] = 1.0, **values: float) -> int:
+        """Find the smallest number of samples that meets every condition n >= C f.
+
+        Args:
+            constant: C, one number or one for each condition.
+            **values: a number for every symbol of the conditions except n.
+
+        Returns:
+            The smallest such n: it meets the conditions and n − 1 does not (or n is 1).
+
+        Raises:
+            StatementError: for a bad constant or value, or where no n up to 10¹⁵ is enough.
+
+        Example:
+            >>> import theory
+            >>> theory.statement("3.3").required_n(eps=0.1, delta=0.05)
+            990
+        """
+        checked = self._checked_except("n", self.sample_size, values)
+        constants = _values.constants(constant, len(self.sample_size))
+        return _requirements.smallest_n(self.sample_size, constants, checked)
+
+    def required_dimension(self, constant: float | Sequence[float] = 1.0, **values: float) -> float:
+        """Find the smallest effective dimension that meets every condition d_eff >= C f.
+
+        Args:
+            constant: C, one number or one for each condition.
+            **values: a number for every symbol of the conditions except d_eff.
+
+        Returns:
+            The smallest such d_eff, 0 without conditions.
+
+        Raises:
+            StatementError: for a bad constant or value, or where no d_eff up to 10¹⁵ is enough.
+        """
+        checked = self._checked_except("d_eff", self.dimension, values)
+        constants = _values.constants(constant, len(self.dimension))
+        return _requirements.smallest_dimension(self.dimension, constants, checked)
+
+    def replace(self, **fields: Any) -> Statement:
+        """Make a conjecture of one's own from this statement.
+
+        Args:
+            **fields: new values for lower, upper, sample_size, dimension, title, hypotheses, probability, constants or
+                kind. Expressions are text in the small language of `theory.parse`, numbers or SymPy expressions;
+                None drops a bound, [] drops the conditions.
+
+        Returns:
+            The altered statement; it has no proof and no controls.
+
+        Raises:
+            StatementError: for an unknown field or a value that does not fit it.
+
+        Example:
+            >>> import theory
+            >>> theory.statement("4.3").replace(upper="(2 + eps)/(1 - eps)**2").bounds(eps=0.5)[1]
+            10.0
+        """
+        if not fields:
+            raise StatementError("replace: expected at least one field, got none")
+        changed = {name: coerce(name, value, self.symbols) for name, value in fields.items()}
+        notes = [
+            f"{name}: {_writing.field_text(getattr(self, name))} → {_writing.field_text(changed[name])}"
+            for name in changed
+        ]
+        note = "; ".join(filter(None, [self.change_note, *notes]))
+        fresh = {
+            "id": f"{self.base}*",
+            "title": f"{self.title.removesuffix(' (altered)')} (altered)",
+            "summary": f"Statement {self.base}, altered by a user: {note}.",
+            "provenance": {part: mark for part, mark in self.provenance.items() if part not in changed},
+            "controls": (),
+            "proof": None,
+            "altered": True,
+            "change_note": note,
+        }
+        return dataclasses.replace(self, **{**fresh, **changed})
+
+    def latex(self) -> str:
+        """Write the statement in LaTeX.
+
+        Returns:
+            A fragment with title, hypotheses and the claim as a displayed formula with its conditions; ASCII only.
+        """
+        return _writing.latex(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Describe the statement in values that JSON can hold.
+
+        Returns:
+            Every field; expressions as text that `theory.parse` reads, controls and proof steps as dictionaries.
+        """
+        return _writing.to_dict(self)
+
+    def _symbols_in(self, *expressions: sympy.Expr | None) -> list[str]:
+        """List the symbols that occur, in the statement's order."""
+        occurring = {free.name for entry in expressions if entry is not None for free in entry.free_symbols}
+        return [name for name in self.symbols if name in occurring]
+
+    def _bound(self, name: str, values: Mapping[str, Any]) -> np.ndarray:
+        """Evaluate a bound, infinite where there is none."""
+        absent = {"lower": -sympy.oo, "upper": sympy.oo, "probability": sympy.S.One}
+        expression = getattr(self, name)
+        return self._value(name, absent[name] if expression is None else expression, values)
+
+    def _value(self, name: str, expression: sympy.Expr, values: Mapping[str, Any]) -> np.ndarray:
+        """Evaluate an expression in the shape of the values, and refuse a result that is not real."""
+        import numpy as np
+
+        result = evaluate(expression, values)
+        shape = np.broadcast_shapes(*(np.shape(value) for value in values.values()))
+        if np.isnan(result).any():
+            raise StatementError(f"{name} of statement {self.id}: {expression} is not a real number at these values")
+        return np.array(np.broadcast_to(result, shape))
+
+    def _checked_except(
+        self, name: str, conditions: tuple[sympy.Expr, ...], values: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Check the values for conditions on a symbol that is to be found."""
+        if name in values:
+            raise StatementError(
+                f"{name}: expected to be left out, for it is what is computed, got {shown(values[name])}"
+            )
+        needed = [symbol for symbol in self._symbols_in(*conditions) if symbol != name]
+        return _values.scalars(self.id, self.symbols, needed, values)

@@ -1,0 +1,76 @@
+"""The symbols of the statements: their assumptions, the values they may take, and how they are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import sympy
+
+_PROBABILITY_LIKE = ("eps", "delta")
+
+_LATEX = {
+    "eps": r"\varepsilon",
+    "delta": r"\delta",
+    "rho": r"\rho",
+    "d_eff": r"d_{\mathrm{eff}}",
+    "uSu": r"u^\top S u",
+    "vSv": r"v^\top S v",
+    "uSv": r"u^\top S v",
+}
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The interval in which a symbol may lie."""
+
+    low: float
+    high: float
+    closed: bool
+    words: str
+
+
+@cache
+def symbol(name: str) -> sympy.Symbol:
+    """Return the symbol of that name, with the assumptions every statement makes of it.
+
+    Args:
+        name: the symbol's name, as in the expressions of a statement.
+
+    Returns:
+        `rho` and `uSv` are real, every other symbol is positive.
+    """
+    if name in {"rho", "uSv"}:
+        return sympy.Symbol(name, real=True)
+    return sympy.Symbol(name, positive=True)
+
+
+def domain(name: str) -> Domain:
+    """Return the values that a symbol may take.
+
+    Args:
+        name: the symbol's name.
+
+    Returns:
+        The interval.
+    """
+    infinity = float("inf")
+    if name in _PROBABILITY_LIKE:
+        return Domain(0.0, 1.0, False, "a number strictly between 0 and 1")
+    if name == "rho":
+        return Domain(-1.0, 1.0, True, "a number between -1 and 1")
+    if name == "uSv":
+        return Domain(-infinity, infinity, False, "a finite number")
+    return Domain(0.0, infinity, False, "a positive finite number")
+
+
+def latex_names(names: tuple[str, ...]) -> dict[sympy.Symbol, str]:
+    """Map symbols to how LaTeX writes them.
+
+    Args:
+        names: the symbols' names.
+
+    Returns:
+        The LaTeX of those whose name is not their LaTeX.
+    """
+    return {symbol(name): _LATEX[name] for name in names if name in _LATEX}

@@ -1,0 +1,90 @@
+"""Families of Gaussian designs along which statements are tested, and the exact extremes on one draw of them."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+import simulate
+from simulate import streams
+
+FAMILIES = {
+    "isotropic": "S = I",
+    "masked": "m unit eigenvalues and a tail of 1e-4 that makes X full row rank: d_eff = m, d >= n",
+    "spiked": "one eigenvalue 1 and d - 1 equal smaller ones, d = 2 d_eff",
+}
+TAIL = 1e-4
+
+
+class Design(NamedTuple):
+    """A Gaussian design, by the few numbers that fix it.
+
+    Attributes:
+        family: a key of `FAMILIES`.
+        n: number of samples.
+        rank: the family's parameter: d (isotropic), the number of unit eigenvalues (masked), d_eff rounded (spiked).
+    """
+
+    family: str
+    n: int
+    rank: int
+
+    @property
+    def d(self) -> int:
+        """Dimension of the inputs."""
+        if self.family == "masked":
+            return max(self.rank, math.ceil(1.5 * self.n))
+        return 2 * self.rank if self.family == "spiked" else self.rank
+
+    def spectrum(self) -> np.ndarray:
+        """Eigenvalues of the covariance.
+
+        Returns:
+            Shape (d,), float64.
+        """
+        values = np.ones(self.d)
+        if self.family == "masked":
+            values[self.rank :] = TAIL
+        elif self.family == "spiked":
+            values[1:] = math.sqrt((self.rank - 1) / (self.d - 1)) if self.rank > 1 else TAIL
+        return values
+
+    @property
+    def d_eff(self) -> float:
+        """Effective dimension srk(S²)."""
+        return float(np.sum(self.spectrum() ** 2))
+
+    def draw(self, seed: int, trial: int) -> np.ndarray:
+        """Draw the inputs of one data set.
+
+        Args:
+            seed: the run's seed.
+            trial: number of the data set.
+
+        Returns:
+            X, shape (n, d), float64.
+        """
+        return simulate.gaussian_inputs(self.n, self.spectrum(), streams.generator(seed, "inputs", tuple(self), trial))
+
+    def recipe(self, seed: int, trial: int) -> dict[str, object]:
+        """Say how to draw this data set again.
+
+        Args:
+            seed: the run's seed.
+            trial: number of the data set.
+
+        Returns:
+            The design's numbers and the Python expression that draws X.
+        """
+        return {
+            "family": self.family,
+            "meaning": FAMILIES[self.family],
+            "n": self.n,
+            "d": self.d,
+            "d_eff": self.d_eff,
+            "seed": seed,
+            "trial": trial,
+            "draw": f"verify.designs.Design({self.family!r}, {self.n}, {self.rank}).draw(seed={seed}, trial={trial})",
+        }

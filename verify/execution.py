@@ -1,0 +1,357 @@
+"""Where points run: in this process or in worker processes, with the same results bit for bit.
+
+Every point runs with one BLAS thread, whichever process it runs in and however many workers there are: a sum that is
+split among threads rounds differently. Workers are started only once there is enough work to pay for them.
+"""
+# ruff: noqa: DOC502 - `_Batch.run` raises.
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+import traceback
+import types
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any, TypeVar
+
+from verify.environment import usable_cpus
+from verify.errors import VerifyError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# A worker takes about a second to start and import SciPy, on a core that it shares with the others.
+WORK_WORTH_WORKERS = 1.5
+SECONDS_PER_CHUNK = 0.25
+
+_ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL", "BLIS", "NUMEXPR", "NUMBA")} | {
+    "VECLIB_MAXIMUM_THREADS": "1"
+}
+_STARTING = threading.Lock()
+
+
+class Executor:
+    """Runs a function on many items, in order, on this machine; a context manager.
+
+    Args:
+        workers: how many processes may work at once, at least 1; None for one on each usable CPU. With 1, everything
+            runs in this process.
+        on_progress: called with the number of finished items and of all items as a map goes on.
+
+    Raises:
+        VerifyError: if `workers` is not a positive integer.
+
+    Example:
+        >>> with Executor(workers=1) as executor:
+        ...     executor.map(abs, [-2, 3])
+        [2, 3]
+    """
+
+    def __init__(self, workers: int | None = None, on_progress: Callable[[int, int], None] | None = None) -> None:
+        self.workers = usable_cpus() if workers is None else check_workers(workers)
+        self._on_progress = on_progress
+        self._pool: ProcessPoolExecutor | None = None
+        self._context = _Context()
+        self._limits = contextlib.ExitStack()
+        self._seconds_here = 0.0
+        # A daemonic process may not have children.
+        self._alone = self.workers == 1 or multiprocessing.current_process().daemon
+
+    def __enter__(self) -> Executor:
+        """Limit this process to one BLAS thread until the end."""
+        self._limits.enter_context(_one_blas_thread())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Stop the workers, at once where an exception ends the work."""
+        with self._limits:
+            self._stop(at_once=kind is not None)
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+        """Apply a function to every item.
+
+        Args:
+            function: what to run. Workers find it by its module and name; one that they cannot find, such as a lambda
+                or a function of the script itself, runs in this process.
+            items: its arguments, one for each call.
+
+        Returns:
+            The results, in the order of the items.
+
+        Raises:
+            VerifyError: if a worker process dies. What the function raises comes through as it is.
+        """
+        tasks = list(items)
+        results: list[Result] = []
+        pace = 0.0
+        while len(results) < len(tasks):
+            if self._wants_workers(len(tasks) - len(results), pace) and (pool := self._start()):
+                done = len(results)
+                batch = _Batch(function, tasks[done:], self.workers, pace)
+                return results + batch.run(pool, lambda count: self._report(done + count, len(tasks)))  # noqa: B023
+            started = time.perf_counter()
+            results.append(function(tasks[len(results)]))
+            seconds = time.perf_counter() - started
+            self._seconds_here += seconds
+            pace += (seconds - pace) / len(results)
+            self._report(len(results), len(tasks))
+        return results
+
+    def _wants_workers(self, left: int, pace: float) -> bool:
+        """Say whether the items that are left are better run by workers."""
+        if self._alone or left < 2:
+            return False
+        # Many small maps add up as well.
+        expected = max(left * pace, self._seconds_here)
+        return self._pool is not None or expected > WORK_WORTH_WORKERS
+
+    def _start(self) -> ProcessPoolExecutor | None:
+        """Return the pool; None where the system has no semaphores for one, so that everything runs in this process."""
+        if self._pool is None:
+            try:
+                self._pool = ProcessPoolExecutor(self.workers, mp_context=self._context)
+            except (OSError, ImportError, NotImplementedError):
+                self._alone = True
+        return self._pool
+
+    def _stop(self, at_once: bool) -> None:
+        """Shut the pool down."""
+        if self._pool is None:
+            return
+        if at_once:
+            self._context.kill()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool = None
+
+    def _report(self, done: int, total: int) -> None:
+        if self._on_progress is not None:
+            self._on_progress(done, total)
+
+
+def check_workers(workers: object) -> int:
+    """Check a number of workers.
+
+    Args:
+        workers: what was given.
+
+    Returns:
+        The number.
+
+    Raises:
+        VerifyError: if it is not an integer of at least 1; a bool is refused.
+    """
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise VerifyError(f"workers: expected an integer of at least 1, got {workers!r}")
+    return workers
+
+
+class _Batch:
+    """The items of one map on their way through a pool, in chunks whose size follows the pace seen so far."""
+
+    def __init__(
+        self, function: Callable[[Any], Any], items: Sequence[Any], workers: int, seconds_per_item: float
+    ) -> None:
+        self._function = function
+        self._items = items
+        self._workers = workers
+        self._pace = seconds_per_item
+        self._results: list[Any] = [None] * len(items)
+        self._pending: dict[Future[Any], slice] = {}
+        self._next = 0
+        self._done = 0
+        self._here = False
+
+    def run(self, pool: ProcessPoolExecutor, report: Callable[[int], None]) -> list[Any]:
+        """Run everything and return the results in order."""
+        try:
+            while self._done < len(self._items):
+                self._submit(pool)
+                if not self._pending:
+                    self._run_rest_here(report)
+                    break
+                finished, _ = wait(self._pending, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    self._collect(self._pending.pop(future), future)
+                report(self._done)
+        except BrokenProcessPool:
+            raise VerifyError(
+                "workers: expected every worker process to finish, got one that ended abruptly (out of memory?)"
+            ) from None
+        finally:
+            for future in self._pending:
+                future.cancel()
+        return self._results
+
+    def _submit(self, pool: ProcessPoolExecutor) -> None:
+        """Keep two chunks a worker on their way."""
+        while not self._here and self._next < len(self._items) and len(self._pending) < 2 * self._workers:
+            chunk = slice(self._next, self._next + self._size())
+            try:
+                payload = pickle.dumps((self._function, self._items[chunk]))
+            except (pickle.PicklingError, AttributeError, TypeError):
+                self._here = True
+                return
+            self._pending[pool.submit(_run_chunk, payload)] = chunk
+            self._next = min(chunk.stop, len(self._items))
+
+    def _size(self) -> int:
+        """Choose the next chunk's size: long enough to hide the transport, short enough to end together."""
+        left = len(self._items) - self._next
+        fair = max(1, left // (2 * self._workers))
+        return min(fair, max(1, int(SECONDS_PER_CHUNK / self._pace))) if self._pace else 1
+
+    def _collect(self, chunk: slice, future: Future[Any]) -> None:
+        """Take over what a worker has returned."""
+        outcome = future.result()
+        items = self._items[chunk]
+        if outcome is None:
+            self._here = True
+            values = [self._function(item) for item in items]
+        else:
+            values, seconds = outcome
+            pace = seconds / len(items)
+            self._pace = 0.5 * (self._pace + pace) if self._pace else max(pace, 1e-6)
+        self._results[chunk] = values
+        self._done += len(items)
+
+    def _run_rest_here(self, report: Callable[[int], None]) -> None:
+        """Run what the workers cannot load."""
+        for index in range(self._next, len(self._items)):
+            self._results[index] = self._function(self._items[index])
+            self._done += 1
+            report(self._done)
+
+
+class _Worker(SpawnProcess):
+    """A process that starts without the user's script, with one BLAS thread, and deaf to the interrupt key."""
+
+    def start(self) -> None:
+        """Start the process."""
+        with _STARTING, _environment(_ONE_THREAD), _interrupts_held(), _main_hidden():
+            super().start()
+
+    def run(self) -> None:
+        """Work until told to stop, or until the parent is gone."""
+        # The key reaches the whole process group, and only the parent decides; it was blocked since before the start.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        super().run()
+
+
+class _Context(SpawnContext):
+    """A spawn context that makes our workers and remembers them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._started: list[_Worker] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> _Worker:  # type: ignore[override]  # noqa: N802 (the name is given)
+        """Make a worker."""
+        worker = _Worker(*args, **kwargs)
+        self._started.append(worker)
+        return worker
+
+    def kill(self) -> None:
+        """End every worker, whatever it is doing."""
+        for worker in self._started:
+            with contextlib.suppress(ValueError):
+                if worker.pid is not None:
+                    worker.kill()
+
+
+_limited = False
+
+
+def _run_chunk(payload: bytes) -> tuple[list[Any], float] | None:
+    """Run in a worker: the results and the seconds they took, or None where the function cannot be found here."""
+    global _limited  # noqa: PLW0603 (once a process)
+    try:
+        function, items = pickle.loads(payload)  # noqa: S301 (comes from our own parent)
+    except Exception:  # whatever an import raises, the parent can still run it
+        return None
+    if not _limited:
+        _one_blas_thread().__enter__()
+        _limited = True
+    started = time.perf_counter()
+    try:
+        results = [function(item) for item in items]
+    except Exception as error:
+        raise _portable(error) from None
+    return results, time.perf_counter() - started
+
+
+def _portable(error: Exception) -> Exception:
+    """Return the error, or one with its traceback as text if it would not survive the way to the parent."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 (our own bytes)
+    except Exception:
+        return RuntimeError("".join(traceback.format_exception(error)))
+    return error
+
+
+def _one_blas_thread() -> contextlib.AbstractContextManager[Any]:
+    """Limit the BLAS libraries of NumPy and SciPy (two copies, as a rule) to one thread."""
+    import scipy.linalg  # noqa: F401 (a library that loads later would not be limited)
+    from threadpoolctl import threadpool_limits
+
+    limits: contextlib.AbstractContextManager[Any] = threadpool_limits(limits=1)
+    return limits
+
+
+def _end_with_parent() -> None:
+    """Leave when the parent is gone: it may have been killed without a chance to tell us."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+@contextlib.contextmanager
+def _environment(changes: dict[str, str]) -> Iterator[None]:
+    """Change environment variables for the processes that are started inside."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold back the interrupt key; processes that are started inside inherit that."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Keep new processes from importing the main script.
+
+    They do not need it, it may do anything on import (without the `__name__` guard it would start workers again), and
+    read from standard input it cannot be imported at all.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

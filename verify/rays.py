@@ -1,0 +1,190 @@
+"""Rays for statements of the form "if n ≥ C f₁ and d_eff ≥ C f₂ then …": which designs to try, and for which ε.
+
+A ray fixes the constants and says which conditions bind. Binding ones are met with equality, with the constant that
+puts the last point at an affordable size; the other quantity has growing slack. A quantity on which the statement puts
+no condition is held small while the rest grows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+import theory
+from verify.designs import Design
+
+HELD_N = 8
+"""Number of samples where the statement does not constrain it."""
+HELD_RANK = 10
+"""Effective dimension where the statement does not constrain it."""
+EPS_END = 0.1
+
+
+@dataclass(frozen=True)
+class RayPlan:
+    """One ray, before a statement's conditions turn it into designs.
+
+    Attributes:
+        name: what it does, in words.
+        family: family of designs, see `verify.designs`.
+        n_top: number of samples at the last point.
+        rank_top: effective dimension at the last point.
+        n_slack: first n of a sample size that grows on its own; None where the condition on n binds.
+        rank_slack: first effective dimension of one that grows on its own; None where the condition binds.
+        eps: ε at the first and the last point; equal where ε is fixed.
+        n_floor: smallest n worth testing where it binds: below it no bound of the statement has room.
+    """
+
+    name: str
+    family: str
+    n_top: int
+    rank_top: int
+    n_slack: int | None = None
+    rank_slack: int | None = None
+    eps: tuple[float, float] = (0.5, EPS_END)
+    n_floor: int = 80
+
+
+@dataclass(frozen=True)
+class RayPoint:
+    """One point of a ray.
+
+    Attributes:
+        eps: ε at this point.
+        design: the design to draw.
+        scale: the quantity that grows along the ray.
+    """
+
+    eps: float
+    design: Design
+    scale: float
+
+
+@dataclass(frozen=True)
+class Ray:
+    """A ray for one statement.
+
+    Attributes:
+        plan: what it was made from.
+        points: from the smallest to the largest scale.
+        scale_name: what grows: "n", "d_eff" or "1/ε".
+        constants: the constants that make the conditions bind, by condition; None where nothing binds.
+    """
+
+    plan: RayPlan
+    points: tuple[RayPoint, ...]
+    scale_name: str
+    constants: dict[str, float | None]
+
+
+def lay_ray(plan: RayPlan, statement: theory.Statement, delta: float, points: int = 5) -> Ray:
+    """Turn a plan into the designs that a statement's conditions prescribe.
+
+    Args:
+        plan: the ray.
+        statement: its conditions are used.
+        delta: δ, the probability of failure.
+        points: number of points.
+
+    Returns:
+        The ray.
+    """
+    end = plan.eps[1]
+    n_binds = plan.n_slack is None and bool(statement.sample_size)
+    rank_binds = plan.rank_slack is None and bool(statement.dimension)
+    n_top = plan.n_top if n_binds or plan.n_slack is not None else HELD_N
+    rank_top = plan.rank_top if rank_binds or plan.rank_slack is not None else HELD_RANK
+    top = Design(plan.family, n_top, rank_top)
+    constants = {
+        "sample_size": n_top / requirement(statement, "sample_size", top, end, delta) if n_binds else None,
+        "dimension": rank_top / requirement(statement, "dimension", top, end, delta) if rank_binds else None,
+    }
+    fine = np.geomspace(plan.eps[0], end, 40)
+    first = 0
+    if n_binds:
+        sizes = [_design_at(plan, statement, constants, eps, delta, 1.0).n for eps in fine]
+        first = next(i for i, n in enumerate(sizes) if n >= min(plan.n_floor, n_top / 3))
+    eps_grid = np.geomspace(fine[first], end, points)
+    designs = [
+        _design_at(plan, statement, constants, eps, delta, position)
+        for eps, position in zip(eps_grid, np.linspace(0, 1, points), strict=True)
+    ]
+    return _scaled(plan, designs, eps_grid, constants)
+
+
+def requirement(statement: theory.Statement, field: str, design: Design, eps: float, delta: float) -> float:
+    """Evaluate the largest right-hand side f of a statement's conditions at a design.
+
+    Args:
+        statement: the statement.
+        field: "sample_size" or "dimension".
+        design: gives n, d and d_eff.
+        eps: ε.
+        delta: δ.
+
+    Returns:
+        max_j f_j, at least the smallest positive number.
+    """
+    return max(1e-300, *(float(f) for f in statement.evaluate(field, **symbol_values(statement, design, eps, delta))))
+
+
+def symbol_values(statement: theory.Statement, design: Design, eps: object, delta: float) -> dict[str, object]:
+    """Give a statement's symbols their values at a design.
+
+    Args:
+        statement: the statement.
+        design: gives n, d and d_eff.
+        eps: ε, a number or an array.
+        delta: δ.
+
+    Returns:
+        Values for those of its symbols that are known here.
+    """
+    known = {"eps": eps, "delta": delta, "n": design.n, "d": design.d, "d_eff": design.d_eff}
+    return {name: value for name, value in known.items() if name in statement.symbols}
+
+
+def _design_at(
+    plan: RayPlan,
+    statement: theory.Statement,
+    constants: dict[str, float | None],
+    eps: float,
+    delta: float,
+    position: float,
+) -> Design:
+    """Solve the binding conditions, which may contain n and d_eff themselves, by fixed-point iteration.
+
+    Quantities with slack grow on their own, from position 0 to 1; unconstrained ones are held.
+    """
+    n_held = plan.n_top if constants["sample_size"] is not None else HELD_N
+    rank_held = plan.rank_top if constants["dimension"] is not None else HELD_RANK
+    n = n_held if plan.n_slack is None else round(plan.n_slack * (plan.n_top / plan.n_slack) ** position)
+    rank = (
+        rank_held if plan.rank_slack is None else round(plan.rank_slack * (plan.rank_top / plan.rank_slack) ** position)
+    )
+    design = Design(plan.family, n, rank)
+    for _ in range(60):
+        solved = dict(zip(("sample_size", "dimension"), (design.n, design.rank), strict=True))
+        for field, constant in constants.items():
+            if constant is not None:
+                needed = constant * requirement(statement, field, design, eps, delta)
+                solved[field] = max(2, min(math.ceil(needed - 1e-9), 10 * max(plan.n_top, plan.rank_top)))
+        following = Design(plan.family, solved["sample_size"], solved["dimension"])
+        if following == design:
+            break
+        design = following
+    return design
+
+
+def _scaled(plan: RayPlan, designs: list[Design], eps_grid: np.ndarray, constants: dict[str, float | None]) -> Ray:
+    """Choose what counts as the scale: n where it grows, else d_eff, else 1/ε."""
+    if designs[-1].n >= 2 * designs[0].n:
+        name, scales = "n", [float(d.n) for d in designs]
+    elif designs[-1].rank >= 2 * designs[0].rank:
+        name, scales = "d_eff", [float(d.rank) for d in designs]
+    else:
+        name, scales = "1/ε", [1 / float(e) for e in eps_grid]
+    points = tuple(RayPoint(float(e), d, s) for e, d, s in zip(eps_grid, designs, scales, strict=True))
+    return Ray(plan, points, name, constants)

@@ -1,0 +1,1 @@
+"""How a run is shown: a table on the terminal and one self-contained HTML file."""
