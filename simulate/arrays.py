@@ -111,7 +111,8 @@ def _real_array(name: str, value: object, xp: Namespace, device: Any) -> Array:
         _check_numeric(name, value, array_api_compat.array_namespace(value))
         return xp.asarray(np.asarray(value, dtype=np.float64), device=device)
     _check_numeric(name, value, xp)
-    array: Array = value
+    # Subclasses such as numpy.matrix multiply differently.
+    array: Array = np.asarray(value) if array_api_compat.is_numpy_array(value) else value
     # Not "in {...}": NumPy's dtypes equal, but do not hash like, the types that name them.
     kept = array.dtype == xp.float32 or array.dtype == xp.float64
     return array if kept else xp.astype(array, xp.float64)

@@ -37,7 +37,10 @@ def describe(value: object) -> str:
     kind = type(value).__name__
     if value is None:
         return "None"
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python refuses to print integers of thousands of digits.
+        return kind
     return f"{kind} {text}" if len(text) <= 40 else kind
 
 

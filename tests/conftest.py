@@ -8,8 +8,13 @@ from typing import Any
 
 import array_api_compat
 import array_api_strict
+import hypothesis
 import numpy as np
 import pytest
+
+# The same examples at every run, and no failure because a machine is busy.
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("steady")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from theory._errors import StatementError
+    from theory._inequalities import is_nonnegative
     from theory._parse import parse
     from theory._proof import Proof, Step, StepResult, StepStatus
     from theory._replacement import parse_replacement
@@ -30,6 +31,7 @@ __all__ = [
     "Step",
     "StepResult",
     "StepStatus",
+    "is_nonnegative",
     "parse",
     "parse_replacement",
     "statement",
@@ -44,6 +46,7 @@ _HOMES = {
     "Step": "_proof",
     "StepResult": "_proof",
     "StepStatus": "_proof",
+    "is_nonnegative": "_inequalities",
     "parse": "_parse",
     "parse_replacement": "_replacement",
     "statement": "catalogue",

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from theory._errors import StatementError, shown
-from theory._functions import Maximum, Minimum
+from theory._functions import Kept, Maximum, Minimum
 
 if TYPE_CHECKING:
     import numpy as np
 
 _FUNCTIONS = (
     *(sympy.Add, sympy.Mul, sympy.Pow, sympy.log, sympy.Min, sympy.Max, sympy.Abs, sympy.exp),
-    *(sympy.UnevaluatedExpr, Minimum, Maximum),
+    *(Kept, Minimum, Maximum),
 )
 
 
@@ -74,7 +74,7 @@ def _walk(node: sympy.Expr, values: Mapping[str, Any], np: Any) -> Any:
         return _power(_walk(node.base, values, np), node.exp, values, np)
     arguments = [_walk(argument, values, np) for argument in node.args]
     if len(arguments) == 1:
-        unary = {sympy.log: np.log, sympy.exp: np.exp, sympy.Abs: np.abs, sympy.UnevaluatedExpr: np.asarray}
+        unary = {sympy.log: np.log, sympy.exp: np.exp, sympy.Abs: np.abs, Kept: np.asarray}
         return unary[node.func](arguments[0])
     binary = {
         sympy.Add: np.add,

@@ -1,7 +1,8 @@
-"""Minimum and maximum as functions that SymPy leaves alone.
+"""Minimum, maximum and bases of powers that SymPy leaves alone.
 
-SymPy's own compare every pair of their arguments whenever an expression is rebuilt: that takes seconds for long lists,
-and raises for arguments that it cannot show to be real.
+SymPy's own minimum and maximum compare every pair of their arguments whenever an expression is rebuilt: that takes
+seconds for long lists, and raises for arguments that it cannot show to be real. Its powers look for the branch of a
+complex logarithm, and for high roots of numbers, which can take minutes.
 """
 
 from __future__ import annotations
@@ -35,3 +36,12 @@ class Maximum(sympy.Function):
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         power = "" if exp is None else f"^{{{exp}}}"
         return rf"\max{power}\left({', '.join(printer._print(argument) for argument in self.args)}\right)"
+
+
+class Kept(sympy.UnevaluatedExpr):
+    """A base that SymPy must not merge with its exponent."""
+
+    is_extended_real = True
+
+    def _eval_is_extended_positive(self) -> bool | None:
+        return bool(self.args[0] > 0) if self.args[0].is_Rational else None

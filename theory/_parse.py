@@ -22,7 +22,7 @@ import sympy
 
 from theory._errors import StatementError, shown, suggestion
 from theory._evaluate import number_value
-from theory._functions import Maximum, Minimum
+from theory._functions import Kept, Maximum, Minimum
 from theory._symbols import symbol
 
 MAX_CHARACTERS = 500
@@ -247,17 +247,14 @@ def _is_complex(power: sympy.Pow) -> bool:
 
 
 def _raise(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
-    """Raise to a power, but without what can take SymPy minutes.
-
-    That is to look for the branch of a complex logarithm, and to look for a high root of a number.
-    """
-    if exponent.is_Integer:
+    """Raise to a power, but let SymPy simplify only where that is cheap."""
+    if exponent.is_Integer or base in {0, 1}:
         return base**exponent
     if base.is_Rational:
         costly = exponent.is_Rational and exponent.q > MAX_ROOT
     else:
         costly = isinstance(base, sympy.Pow | sympy.Mul) and not _is_monomial(base)
-    return (sympy.UnevaluatedExpr(base) if costly else base) ** exponent
+    return (Kept(base) if costly else base) ** exponent
 
 
 def _is_monomial(expression: sympy.Expr) -> bool:

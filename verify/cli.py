@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -36,6 +38,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+
+
+def _stoppable(command: Callable[..., int]) -> Callable[..., int]:
+    """Answer the interrupt key before the option parser does, each version of which has its own idea."""
+
+    @functools.wraps(command)
+    def answering(*arguments: Any, **options: Any) -> int:
+        try:
+            return command(*arguments, **options)
+        except KeyboardInterrupt as interrupt:
+            return _interrupted(interrupt)
+
+    return answering
 
 
 @app.callback(invoke_without_command=True)
@@ -71,6 +86,7 @@ def _root(
     """,
     epilog="A conjecture of your own: --replace changes a field of one statement, and the result is judged like it.",
 )
+@_stoppable
 def _verify(
     claims: Annotated[
         list[str] | None, typer.Argument(metavar="CLAIM", show_default=False, help="What to judge.")
@@ -134,6 +150,7 @@ def _verify(
       noise-geometry theory 4.3 --latex
     """,
 )
+@_stoppable
 def _theory(
     identifier: Annotated[str | None, typer.Argument(metavar="ID", show_default=False, help="Which to show.")] = None,
     latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
@@ -181,8 +198,6 @@ def _status(arguments: list[str]) -> int:
     except MemoryError:
         return _refuse("memory: expected enough for this run, got none left")
     except Exception as error:
-        if type(error).__name__ == "Abort":
-            return _interrupted(error.__cause__)
         if hasattr(error, "format_message"):
             return _refuse(_usage(error))
         if isinstance(error, _known_errors()):
@@ -196,9 +211,9 @@ def _known_errors() -> tuple[type[Exception], ...]:
     return tuple(getattr(sys.modules[module], name) for module, name in _ONE_LINE if module in sys.modules)
 
 
-def _interrupted(cause: BaseException | None) -> int:
+def _interrupted(cause: BaseException) -> int:
     """Say what an interrupted run has kept."""
-    _complain(str(cause or "") or "interrupted")
+    _complain(str(cause) or "interrupted")
     return INTERRUPTED
 
 

@@ -157,10 +157,10 @@ def _basis_by_cholesky(xp: Namespace, X: Array, columns: Array | None, gram: Arr
         lower = xp.linalg.cholesky(gram / lengths / lengths[:, None])
     except np.linalg.LinAlgError:
         return None
-    inverse = _inverse_of_lower(xp, lower)
-    # CuPy reports a failed factorisation by NaN.
-    if not math.isfinite(float(xp.sum(inverse))):
+    # The smallest eigenvalue is at most the smallest squared pivot. NaN, CuPy's sign of failure, does not pass either.
+    if not float(xp.min(xp.linalg.diagonal(lower))) ** 2 * condition_limit(xp, X.dtype) > 1:
         return None
+    inverse = _inverse_of_lower(xp, lower)
     if _largest_eigenvalue(xp, lower) * _largest_eigenvalue(xp, inverse) > condition_limit(xp, X.dtype):
         return None
     upper = xp.matrix_transpose(lower) * lengths

@@ -160,6 +160,19 @@ def test_real_numbers_within_bounds():
     assert _message(lambda: validation.check_real("x", -1, 0.0)) == "x: expected a finite real number >= 0, got -1.0"
 
 
+class _Subclass(np.ndarray):
+    """Stands for numpy.matrix, which warns."""
+
+
+def test_subclasses_become_arrays():
+    _, (x,) = real_arrays(x=np.ones((2, 2)).view(_Subclass))
+    assert type(x) is np.ndarray
+
+
+def test_huge_integers_do_not_break_the_message():
+    assert _message(lambda: validation.check_integer("n", 10**5000, maximum=3)).endswith("got int")
+
+
 def test_long_values_are_not_printed():
     assert (
         _message(lambda: validation.check_flag("flag", list(range(1000)))) == "flag: expected True or False, got list"

@@ -30,6 +30,7 @@ import simulate
 import theory
 from simulate import streams
 from verify.claims._context import Context
+from verify.claims._proofs import proof_evidence
 from verify.constants import fitted_constant
 from verify.designs import Design
 from verify.population import population_test
@@ -172,6 +173,7 @@ def judge(statement: theory.Statement, context: Context, observations: Observati
         one = observe(lay_ray(plan, statement, settings.delta), statement, context, observations)
         observed.append(one)
         evidence += [_evidence(one, side) for side in one.trends]
+    evidence += proof_evidence(statement)
     state = combine([e.state for e in evidence])
     if state is State.VIOLATED and witness is None:
         witness = _ray_witness(observed, context.seed, settings.delta, statement)

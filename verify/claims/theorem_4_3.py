@@ -25,6 +25,7 @@ import simulate
 import theory
 from simulate import streams
 from verify.claims._context import Context
+from verify.claims._proofs import proof_evidence
 from verify.designs import Design
 from verify.direction_profiles import Observations, RayPlan, directions
 from verify.errors import VerifyError
@@ -118,6 +119,7 @@ def judge(statement: theory.Statement, context: Context, observations: Observati
         judged += on_ray
         evidence += [_evidence(one) for one in on_ray]
         evidence += _beyond_reach(on_ray, plans[0], statement)
+    evidence += proof_evidence(statement)
     state = combine([e.state for e in evidence])
     if state is State.VIOLATED and witness is None:
         worst = max((one for one in judged if one.state is State.VIOLATED), key=_steepness)

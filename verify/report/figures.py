@@ -24,6 +24,7 @@ _VARIABLES = {_INK: "var(--ink)", _GRID: "var(--line)"} | {
     colour: f"var(--series-{number})" for number, colour in enumerate(_SERIES, start=1)
 }
 _MARKERS = ("o", "s", "^", "D", "v", "o")
+_LARGEST = 1e100
 _WIDTH, _HEIGHT = 4.6, 3.1
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _STYLE: dict[Any, Any] = {
@@ -51,7 +52,8 @@ def svg(plot: Plot, identifier: str) -> str:
     """Draw a plot.
 
     Args:
-        plot: what to draw; values that are not finite, or not positive on a logarithmic axis, are left out.
+        plot: what to draw; values that are not finite, or not positive on a logarithmic axis, are left
+            out.
         identifier: a name that no other figure of the page has; every id in the drawing starts with it.
 
     Returns:
@@ -138,7 +140,10 @@ def _draw_band(axes: Axes, x: np.ndarray, series: Mapping[str, Any], plot: Plot,
 def _values(values: Any, logarithmic: bool) -> np.ndarray:
     """Return the values as floats, NaN where they cannot be drawn."""
     array = np.atleast_1d(np.array([] if values is None else values, dtype=np.float64))
-    drawable = np.isfinite(array) & ((array > 0) | (not logarithmic))
+    # Beyond this Matplotlib's margins overflow.
+    drawable = np.isfinite(array) & (np.abs(array) < _LARGEST)
+    if logarithmic:
+        drawable &= array > 1 / _LARGEST
     return np.where(drawable, array, np.nan)
 
 

@@ -1,0 +1,66 @@
+"""The progress bar: on a terminal only, after a while only, and gone at the end."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from verify.progress import Bar, Silent, Told, sink_for
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    return stream
+
+
+def work(bar: Bar) -> None:
+    with bar:
+        bar.begin("3.3", 1, 4)
+        bar.update(0.5, "ray 2 of [5]")
+        bar.points(7, 29)
+        bar.update(0.5, "ray 3 of [5]")
+
+
+def test_the_bar_names_the_claim_and_how_far_it_is(terminal):
+    work(Bar())
+    shown = terminal.getvalue()
+    for wanted in ("3.3", "claim 2 of 4", "ray 3 of [5]", "38%"):
+        assert wanted in shown
+    # The last thing written clears the line and shows the cursor again.
+    assert shown.rstrip().endswith("\x1b[2K")
+
+
+def test_a_short_run_shows_nothing(terminal):
+    work(Bar(patience=60.0))
+    assert terminal.getvalue() == ""
+
+
+def test_python_gets_a_bar_on_a_terminal_only(terminal, monkeypatch):
+    assert isinstance(sink_for(None), Bar)
+    assert isinstance(sink_for(False), Silent)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert type(sink_for(None)) is Silent
+    assert isinstance(sink_for(True), Bar)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert type(sink_for(None)) is type(sink_for(True)) is Silent
+
+
+def test_fractions_beyond_the_ends_are_cut():
+    heard: list[tuple[str, float, str]] = []
+    told = Told(lambda *news: heard.append(news))
+    told.update(1.2, "late")
+    told.update(-0.1, "early")
+    assert [fraction for _, fraction, _ in heard] == [1.0, 0.0]

@@ -1,0 +1,121 @@
+"""The claims: one file for each, at once documentation, test and demonstration.
+
+Imports wait until a claim is judged, so that listing the claims costs nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from verify.errors import VerifyError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    import theory
+    from verify.claims._context import Context
+    from verify.verdict import Verdict
+
+STATEMENTS = ("C.1", "C.2", "C.2-centred", "3.3", "4.3")
+OBSERVATIONS = ("digits",)
+
+
+def claim_ids() -> list[str]:
+    """List the claims.
+
+    Returns:
+        Their ids, in the order in which they are judged.
+    """
+    return [*STATEMENTS, *OBSERVATIONS]
+
+
+def check(claim: str | theory.Statement) -> None:
+    """Check that a claim can be judged.
+
+    Args:
+        claim: an id or a statement.
+
+    Raises:
+        VerifyError: for an unknown id, or a statement that no claim can judge.
+    """
+    identifier = claim if isinstance(claim, str) else claim.base
+    if identifier not in claim_ids():
+        near = difflib.get_close_matches(identifier, claim_ids(), n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise VerifyError(f"claim: expected one of {', '.join(claim_ids())}, got {identifier!r}; {hint}".rstrip("; "))
+    if not isinstance(claim, str):
+        _check_statement(claim)
+
+
+def judge(claim: str | theory.Statement, context: Context) -> tuple[Verdict, list[Verdict], pd.DataFrame]:
+    """Judge a claim and its controls.
+
+    Args:
+        claim: an id, or a statement, altered or not.
+        context: the run.
+
+    Returns:
+        The verdict, those on the false variants, and the observations they rest on.
+
+    Raises:
+        VerifyError: for an unknown id, or a statement that no claim can judge.
+    """
+    check(claim)
+    if isinstance(claim, str) and claim in OBSERVATIONS:
+        from verify.claims import digits
+
+        verdict, observations = digits.judge(context)
+        return verdict, [], observations
+    import theory
+
+    statement = theory.statement(claim) if isinstance(claim, str) else claim
+    if statement.quantity == "mu":
+        return _judge_loss(statement, context)
+    if statement.quantity == "g_fixed":
+        return _judge_directions(statement, context)
+    return _judge_moments(statement, context)
+
+
+def _judge_loss(statement: theory.Statement, context: Context) -> tuple[Verdict, list[Verdict], pd.DataFrame]:
+    """Judge a statement about the loss alignment of the linear model."""
+    from verify.claims import theorem_3_3
+
+    observations = theorem_3_3.Observations(context)
+    verdict = theorem_3_3.judge(statement, context, observations, stop_early=False)
+    controls = [theorem_3_3.judge(c.statement, context, observations, stop_early=True) for c in statement.controls]
+    return verdict, controls, observations.table()
+
+
+def _judge_directions(statement: theory.Statement, context: Context) -> tuple[Verdict, list[Verdict], pd.DataFrame]:
+    """Judge a statement about directional alignment along fixed directions."""
+    from verify.claims import theorem_4_3
+    from verify.direction_profiles import Observations
+
+    observations = Observations(context)
+    verdict = theorem_4_3.judge(statement, context, observations, stop_early=False)
+    controls = [theorem_4_3.judge(c.statement, context, observations, stop_early=True) for c in statement.controls]
+    return verdict, controls, observations.table()
+
+
+def _judge_moments(statement: theory.Statement, context: Context) -> tuple[Verdict, list[Verdict], pd.DataFrame]:
+    """Judge a deterministic statement about Gaussian moments."""
+    import pandas as pd
+
+    from verify.claims import lemma_c1, lemma_c2
+
+    judge_one = lemma_c1.judge if statement.quantity == "moment" else lemma_c2.judge
+    verdict = judge_one(statement, context, stop_early=False)
+    controls = [judge_one(c.statement, context, stop_early=True) for c in statement.controls]
+    rows = [{"claim": v.claim, "test": e.test, "finding": e.finding} for v in (verdict, *controls) for e in v.evidence]
+    return verdict, controls, pd.DataFrame(rows)
+
+
+def _check_statement(statement: theory.Statement) -> None:
+    """Refuse what a statement's claim has no way to judge."""
+    if statement.lower is None and statement.upper is None:
+        raise VerifyError(f"statement {statement.id}: expected a lower or an upper bound, got neither")
+    if statement.quantity != "mu" and statement.dimension:
+        raise VerifyError(f"dimension: expected no condition on d_eff in statement {statement.base}, got one")
+    if statement.quantity not in {"mu", "g_fixed"} and statement.sample_size:
+        raise VerifyError(f"sample_size: expected no condition on n in the deterministic statement {statement.base}, got one")
