@@ -240,8 +240,8 @@ class _Job:
         started = time.perf_counter()
         context = _context(self._profile, self._seed, executor, sink)
         verdict, controls, observations = claims.judge(claim, context)
-        changes = {"claim": self._unique(verdict.claim), "seconds": verdict.seconds or time.perf_counter() - started}
-        verdict = dataclasses.replace(verdict, **changes)
+        seconds = verdict.seconds or time.perf_counter() - started
+        verdict = dataclasses.replace(verdict, claim=self._unique(verdict.claim), seconds=seconds)
         folder.write_observations(verdict.claim, _table(observations))
         self._outcomes.append(Outcome(verdict, tuple(controls), self._commands[index], _latex(claim)))
         folder.write_text(VERDICTS, self._result(folder).to_json() + "\n")

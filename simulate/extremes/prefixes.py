@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import array_api_compat
@@ -40,7 +41,7 @@ def directional_alignment_profile(X: object, V: object, sizes: Sequence[int]) ->
     check_ndim("V", directions, 2, shape="(d, K)")
     check_shape("V", directions, (inputs.shape[1], directions.shape[1]), "to match X")
     ends = [check_integer("sizes", size, minimum=1, maximum=inputs.shape[0]) for size in sizes]
-    if not ends or any(a >= b for a, b in zip(ends, ends[1:], strict=False)):
+    if not ends or any(a >= b for a, b in itertools.pairwise(ends)):
         raise InputError(f"sizes: expected strictly increasing integers, got {list(sizes)[:8]!r}")
     gram, weighted, start = 0.0, 0.0, 0
     lowest, highest = [], []

@@ -25,6 +25,8 @@ class RangeBasis(NamedTuple):
         columns: Powers of two that scale the columns, shape (d,); None where they need no scaling.
         factor: F with F^T F = E^T E for E = X / columns, shape (m, d).
         W: Coefficients of the basis, shape (d, rank).
+        steps: Factors of W. Rows of Z are formed by one after the other: W itself may be so large, with so much
+            cancelling, that its rounding errors would spoil the orthogonality.
         coordinates: B with E y = Z B y for every y, shape (rank, d).
         full_row_rank: Whether rank X = n, so that every residual is possible; then Z is the identity.
         stable: Whether congruences with W are accurate; otherwise sums over samples are formed from Z.
@@ -34,6 +36,7 @@ class RangeBasis(NamedTuple):
     columns: Array | None
     factor: Array
     W: Array
+    steps: tuple[Array, ...]
     coordinates: Array
     full_row_rank: bool
     stable: bool
@@ -58,6 +61,20 @@ class RangeBasis(NamedTuple):
         """
         return self.X[rows, :] if self.columns is None else self.X[rows, :] / self.columns
 
+    def basis_rows(self, rows: slice) -> Array:
+        """Some rows of Z.
+
+        Args:
+            rows: Which rows.
+
+        Returns:
+            The rows, shape (number of rows, rank).
+        """
+        block = self.scaled_rows(rows)
+        for step in self.steps:
+            block = block @ step
+        return block
+
     def blocks(self) -> Iterator[Array]:
         """Go through the rows of Z in blocks.
 
@@ -65,7 +82,7 @@ class RangeBasis(NamedTuple):
             Consecutive rows of Z.
         """
         for rows in row_blocks(self.X.shape[0], self.X.shape[1]):
-            yield self.scaled_rows(rows) @ self.W
+            yield self.basis_rows(rows)
 
 
 def basis_of_range(xp: Namespace, X: Array) -> RangeBasis:
@@ -165,7 +182,7 @@ def _basis_by_cholesky(xp: Namespace, X: Array, columns: Array | None, gram: Arr
         return None
     upper = xp.matrix_transpose(lower) * lengths
     W = xp.matrix_transpose(inverse / lengths)
-    return RangeBasis(X, columns, upper, W, upper, full_row_rank=False, stable=True)
+    return RangeBasis(X, columns, upper, W, (W,), upper, full_row_rank=False, stable=True)
 
 
 def _inverse_of_lower(xp: Namespace, lower: Array) -> Array:
@@ -220,14 +237,14 @@ def _basis_by_svd(xp: Namespace, X: Array, columns: Array | None) -> RangeBasis:
     rank = int(xp.sum(xp.astype(values > rank_tolerance(xp, X) * values[0], xp.int64)))
     values, right = values[:rank], right[:rank, :]
     W = xp.matrix_transpose(right) / values
-    first = RangeBasis(X, columns, factor, W, right, full_row_rank=False, stable=False)
+    first = RangeBasis(X, columns, factor, W, (W,), right, full_row_rank=False, stable=False)
     overlap = xp.zeros((rank, rank), dtype=X.dtype, device=array_api_compat.device(X))
     for Z in first.blocks():
         overlap = overlap + xp.matrix_transpose(Z) @ Z
     lower = xp.linalg.cholesky(overlap)
-    W = W @ xp.matrix_transpose(_inverse_of_lower(xp, lower))
+    turn = xp.matrix_transpose(_inverse_of_lower(xp, lower))
     coordinates = xp.matrix_transpose(lower) @ (values[:, None] * right)
-    return first._replace(W=W, coordinates=coordinates)
+    return first._replace(W=W @ turn, steps=(W, turn), coordinates=coordinates)
 
 
 def _triangular_factor(xp: Namespace, X: Array, columns: Array | None) -> Array:
@@ -275,7 +292,8 @@ def _full_row_rank_basis(xp: Namespace, X: Array, columns: Array | None) -> Rang
     inverse = _pseudo_inverse(xp, E / scales[:, None])
     if inverse is None:
         return None
-    return RangeBasis(X, columns, E, inverse / scales, E, full_row_rank=True, stable=False)
+    W = inverse / scales
+    return RangeBasis(X, columns, E, W, (W,), E, full_row_rank=True, stable=False)
 
 
 def _pseudo_inverse(xp: Namespace, wide: Array) -> Array | None:

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import simulate
+from simulate.arrays import real_arrays
+from simulate.extremes.range_basis import basis_of_range
 
 
 def _designs():
@@ -268,6 +270,36 @@ def test_the_last_singular_value_counts_down_to_rounding():
     found = simulate.loss_alignment_range(X)[:2]
     assert abs(found[0] - exact[0]) + abs(found[1] - exact[1]) < 1e-3
     assert abs(truncated[0] - exact[0]) + abs(truncated[1] - exact[1]) > 1e-2
+
+
+@pytest.mark.parametrize("condition", [1e6, 1e9, 1e12])
+def test_badly_conditioned_bases_are_orthonormal(condition):
+    X = _rotated(condition, 200, 10)
+    xp, (X,) = real_arrays(X=X)
+    Z = np.vstack(list(basis_of_range(xp, X).blocks()))
+    np.testing.assert_allclose(Z.T @ Z, np.eye(10), atol=1e-13)
+
+
+def test_small_scales_and_small_angles_do_not_add_up_to_a_lost_direction():
+    # Two columns of a millionth, at an angle of 1e-9 to each other: each alone is harmless, 1e-15 would count as zero.
+    Z = np.random.default_rng(6).standard_normal((30, 3))
+    X = np.stack([Z[:, 0], 1e-6 * Z[:, 1], 1e-6 * (Z[:, 1] + 1e-9 * Z[:, 2])], axis=1)
+    assert simulate.loss_alignment_range(X)[:2] == pytest.approx(_range_in_high_precision(X), rel=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-20, 1e-140])
+def test_tiny_samples_count_where_every_residual_is_possible(scale):
+    X = np.random.default_rng(7).standard_normal((4, 6))
+    X[2] *= scale
+    a = np.diag(_loss_matrix(X))
+    found = simulate.loss_alignment_range(X)
+    assert found[:2] == pytest.approx((a.min(), a.max()), rel=1e-12)
+    if scale == 1e-9:
+        # Below eps no floating-point u has its residual on the tiny sample alone.
+        np.testing.assert_allclose(np.abs(X @ found.witnesses[0]), [0, 0, 2, 0], atol=1e-6)
+    j = X @ np.ones(6)
+    direction = simulate.directional_alignment_range(X, np.ones(6))
+    assert direction.inf == pytest.approx(4 * np.min(j**2) / np.sum(j**2), rel=1e-9)
 
 
 def test_large_blocks_and_small_blocks_agree(monkeypatch):

@@ -131,6 +131,13 @@ def test_derivatives_stay_in_their_range(z, slope, activation):
     assert low - 1e-12 <= derivative <= high + 1e-12
 
 
+@pytest.mark.parametrize(("z", "derivative"), [(1e-9, 1.0), (-1e-9, 0.25), (1e-300, 1.0), (-1e-300, 0.25)])
+def test_the_corner_of_the_activation(z, derivative):
+    model = simulate.TwoLayer(1, 1, slope=0.25, outer=[1.0])
+    assert model.jacobian([z], [[1.0]])[0, 0] == derivative
+    assert model.jacobian([0.0], [[1.0]])[0, 0] == 0.25
+
+
 def test_large_arguments_do_not_overflow():
     model = simulate.TwoLayer(1, 1, activation="smooth", outer=[1.0])
     np.testing.assert_array_equal(model.predict([1.0], [[1e6], [-1e6]]), [1e6, 0.0])

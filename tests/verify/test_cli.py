@@ -19,7 +19,7 @@ from verify import cli
 from verify.verdict import State
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = Path(cli.__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE), os.environ.get("PYTHONPATH", "")])}
 WITH_FAKES = """
 import sys, time, fake_claims, pytest
@@ -157,7 +157,10 @@ BAD = [
     (["verify", "4.3", "--replace", "uper=2"], None),
     (["verify", "4.3", "--replace", "upper=__import__('os').getcwd()"], None),
     (["verify", "4.3", "--replace", "upper=1/0"], None),
-    (["verify", "4.3", "--replace", "upper=2", "--replace", "upper=3"], "replace: expected each field once, got 'upper' twice"),
+    (
+        ["verify", "4.3", "--replace", "upper=2", "--replace", "upper=3"],
+        "replace: expected each field once, got 'upper' twice",
+    ),
     (["verify", "--replace", "upper=2"], None),
     (["verify", "3.3", "4.3", "--replace", "upper=2"], None),
     (["verify", "digits", "--replace", "upper=2"], None),
@@ -166,9 +169,7 @@ BAD = [
 
 
 @pytest.mark.usefixtures("fake")
-@pytest.mark.parametrize(
-    ("arguments", "message"), BAD, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
-)
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(arguments) for arguments, _ in BAD])
 def test_bad_usage_is_one_line_and_changes_nothing(command, tmp_path, arguments, message):
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "file").write_text("keep me")

@@ -16,7 +16,7 @@ from verify import execution
 from verify.errors import VerifyError
 from verify.execution import Executor
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(execution.__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 
 

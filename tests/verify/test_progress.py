@@ -17,8 +17,8 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def terminal(monkeypatch):
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Make the standard error stream a terminal (in the test itself: pytest sets the stream again after fixtures)."""
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("TERM", "xterm")
@@ -34,7 +34,8 @@ def work(bar: Bar) -> None:
         bar.update(0.5, "ray 3 of [5]")
 
 
-def test_the_bar_names_the_claim_and_how_far_it_is(terminal):
+def test_the_bar_names_the_claim_and_how_far_it_is(monkeypatch):
+    terminal = on_terminal(monkeypatch)
     work(Bar())
     shown = terminal.getvalue()
     for wanted in ("3.3", "claim 2 of 4", "ray 3 of [5]", "38%"):
@@ -43,12 +44,14 @@ def test_the_bar_names_the_claim_and_how_far_it_is(terminal):
     assert shown.rstrip().endswith("\x1b[2K")
 
 
-def test_a_short_run_shows_nothing(terminal):
+def test_a_short_run_shows_nothing(monkeypatch):
+    terminal = on_terminal(monkeypatch)
     work(Bar(patience=60.0))
     assert terminal.getvalue() == ""
 
 
-def test_python_gets_a_bar_on_a_terminal_only(terminal, monkeypatch):
+def test_python_gets_a_bar_on_a_terminal_only(monkeypatch):
+    on_terminal(monkeypatch)
     assert isinstance(sink_for(None), Bar)
     assert isinstance(sink_for(False), Silent)
     monkeypatch.setattr(sys, "stderr", io.StringIO())

@@ -24,6 +24,7 @@ _VARIABLES = {_INK: "var(--ink)", _GRID: "var(--line)"} | {
     colour: f"var(--series-{number})" for number, colour in enumerate(_SERIES, start=1)
 }
 _MARKERS = ("o", "s", "^", "D", "v", "o")
+_MOST_MARKED = 30
 _LARGEST = 1e100
 _WIDTH, _HEIGHT = 4.6, 3.1
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -88,11 +89,17 @@ def legend(plot: Plot) -> list[dict[str, str]]:
             "label": str(series.get("label") or ""),
             "colour": _VARIABLES[_SERIES[index % len(_SERIES)]],
             "style": str(series.get("style") or "line"),
-            "marker": _MARKERS[index % len(_MARKERS)],
+            "marker": _MARKERS[index % len(_MARKERS)] if _is_marked(series) else "",
         }
         for index, series in enumerate(plot.series)
         if series.get("label")
     ]
+
+
+def _is_marked(series: Mapping[str, Any]) -> bool:
+    """Say whether the points of a series are drawn: those of a long line would hide it."""
+    x: Any = series.get("x")
+    return series.get("style") == "points" or np.size(x) <= _MOST_MARKED
 
 
 def _fill(axes: Axes, plot: Plot) -> None:
@@ -122,7 +129,8 @@ def _draw(axes: Axes, series: Mapping[str, Any], index: int, plot: Plot) -> bool
     elif style == "bound":
         axes.plot(x, y, linestyle=(0, (4, 2.5)), linewidth=1.6, color=colour)
     else:
-        axes.plot(x, y, linewidth=1.6, marker=_MARKERS[index % len(_MARKERS)], markersize=4, color=colour)
+        marker = _MARKERS[index % len(_MARKERS)] if _is_marked(series) else None
+        axes.plot(x, y, linewidth=1.6, marker=marker, markersize=4, color=colour)
     return bool(np.any(np.isfinite(x) & np.isfinite(y)))
 
 

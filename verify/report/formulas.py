@@ -21,6 +21,7 @@ _QUANTITIES = {
     "mu": "μ(θ)",
     "g_fixed": "g(θ; v_k)",
 }
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -78,7 +79,8 @@ def conditions(statement: Mapping[str, Any]) -> list[str]:
     constants = statement.get("constants")
     lines = []
     for index, (name, entry) in enumerate(entries, start=1):
-        factor = {"none": "", "absolute": "C · "}.get(str(constants), f"C{index}(ε) · ")
+        number = str(index).translate(_SUBSCRIPTS)
+        factor = {"none": "", "absolute": "C · "}.get(str(constants), f"C{number}(ε) · ")
         lines.append(f"{name} ≥ {factor}{readable(entry)}")
     if statement.get("probability") is not None:
         lines.append(f"with probability at least {readable(statement['probability'])}")

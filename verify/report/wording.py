@@ -94,8 +94,8 @@ def constant_text(constant: Mapping[str, Any] | None) -> str:
     """Write a fitted constant with its interval.
 
     Args:
-        constant: a mapping with `estimate` and perhaps `low`, `high` and the `eps` it belongs to; None where a claim has
-            none.
+        constant: a mapping with `estimate` and perhaps `low`, `high` and the `eps` it belongs to; None where a claim
+            has none.
 
     Returns:
         Such as "C = 1.93 [1.5, 2.4] at ε = 0.5"; empty if there is none.

@@ -1,0 +1,98 @@
+"""Does the quick profile reach the same verdicts for every seed?
+
+For each seed: C.1, C.2, 3.3 and 4.3 with all their controls, then conjectures that are false in subtle ways and true
+weakenings. Writes a table and a summary; exits 1 if anything came out otherwise than it must.
+
+    python tests/campaigns/controls_over_seeds.py --seeds 20 --out results/reference/controls-over-seeds
+    python tests/campaigns/controls_over_seeds.py --seeds 1 --first 7          # a sample, for CI
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+
+import theory
+import verify
+from verify.environment import describe
+
+CLAIMS = ("C.1", "C.2", "C.2-centred", "3.3", "4.3")
+FALSE = {
+    "3.3, d_eff only like log(n/δ)/ε": ("3.3", {"dimension": "log(n/delta)/eps"}),
+    "3.3, no log n in the condition on d_eff": ("3.3", {"dimension": "log(1/delta)/eps**2"}),
+    "3.3, upper bound 1 + ε^(3/2)": ("3.3", {"upper": "1 + eps**1.5"}),
+    "3.3, no δ in the conditions": ("3.3", {"sample_size": "log(n)/eps**2", "dimension": "log(n)/eps**2"}),
+    "4.3, n ≥ C d without the logarithm": ("4.3", {"sample_size": ["d", "(d + log(K/delta))*log(K/delta)"]}),
+    "4.3, upper bound exactly 3": ("4.3", {"upper": "3"}),
+    "4.3, upper bound 3 + ε − ε^(1/2)/50": ("4.3", {"upper": "3 + eps - sqrt(eps)/50"}),
+}
+TRUE = {
+    "3.3, bounds 1 ± 2ε": ("3.3", {"lower": "1 - 2*eps", "upper": "1 + 2*eps"}),
+    "3.3, d_eff like log(n/δ)/ε³": ("3.3", {"dimension": "log(n/delta)/eps**3"}),
+    "4.3, n like d^(3/2)": ("4.3", {"sample_size": ["d**1.5", "(d + log(K/delta))*log(K/delta)"]}),
+    "4.3, upper bound 4 + ε": ("4.3", {"upper": "4 + eps"}),
+}
+
+
+def main() -> int:
+    """Run the campaign.
+
+    Returns:
+        0 if every verdict is as it must be, else 1.
+    """
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=20, help="number of seeds")
+    parser.add_argument("--first", type=int, default=0, help="first seed")
+    parser.add_argument("--out", type=Path, default=None, help="folder for the table and the summary")
+    options = parser.parse_args()
+    rows = []
+    for seed in range(options.first, options.first + options.seeds):
+        rows += judge_seed(seed)
+    table = pd.DataFrame(rows)
+    wrong = table[table["state"] != table["expected"]]
+    counts = table.groupby(["claim", "expected", "state"]).agg(runs=("seed", "size"), seconds=("seconds", "median"))
+    print(counts.to_string())
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        table.to_csv(options.out / "verdicts.csv", index=False)
+        about = {"seeds": options.seeds, "first": options.first, "wrong": len(wrong), "environment": describe()}
+        (options.out / "summary.json").write_text(json.dumps(about, indent=1) + "\n")
+    print(f"{len(table) - len(wrong)} passed, {len(wrong)} failed")
+    return int(len(wrong) > 0)
+
+
+def judge_seed(seed: int) -> list[dict[str, object]]:
+    """Judge everything once.
+
+    Args:
+        seed: the seed.
+
+    Returns:
+        A row for each statement: what came out and what must.
+    """
+    conjectures = [(name, theory.statement(base).replace(**changes)) for name, (base, changes) in (FALSE | TRUE).items()]
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        result = verify.run([*CLAIMS, *(statement for _, statement in conjectures)], seed=seed, out=Path(folder) / "run")
+    names = [*CLAIMS, *(name for name, _ in conjectures)]
+    rows = []
+    for name, verdict in zip(names, result.verdicts, strict=True):
+        expected = "violated" if name in FALSE else "holds"
+        rows.append({"seed": seed, "claim": name, "expected": expected, "state": str(verdict.state), "seconds": verdict.seconds})
+    rows += [
+        {"seed": seed, "claim": c.claim, "expected": "violated", "state": str(c.state), "seconds": float("nan")}
+        for c in result.controls
+    ]
+    bad = [row for row in rows if row["state"] != row["expected"]]
+    print(f"seed {seed}: {time.perf_counter() - started:.0f} s, {len(bad)} unexpected", *bad, sep="\n  ", flush=True)
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())
