@@ -9,8 +9,10 @@ from .arrays import to_host
 from .datasets import digits
 from .extremes import (
     AlignmentRange,
+    LabelFreeRange,
     directional_alignment_range,
     directional_alignment_ranges,
+    label_free_range,
     loss_alignment_range,
 )
 from .inputs import (
@@ -29,6 +31,7 @@ from .validation import InputError, MissingDependencyError
 __all__ = [
     "AlignmentRange",
     "InputError",
+    "LabelFreeRange",
     "Linear",
     "MissingDependencyError",
     "Model",
@@ -43,6 +46,7 @@ __all__ = [
     "gaussian_inputs",
     "generator",
     "isotropic",
+    "label_free_range",
     "loss_alignment",
     "loss_alignment_range",
     "power_law",

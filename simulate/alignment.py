@@ -4,7 +4,6 @@ K = J Jᵀ is (n, n) for scalar outputs; for outputs of dimension C it is (nC, n
 each other, and the residual is (n, C). No p × p matrix and no Jacobian is formed. Every function is unaffected by the
 scale of its arguments up to rounding, from 1e-150 to 1e150.
 """
-# ruff: noqa: DOC502 - arguments are checked in validation.py and arrays.py, which raise.
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 Functions of this package work in the array library, on the device and in the floating dtype of their arguments.
 Lists and tuples join the library of the array arguments they come with, or become NumPy float64.
 """
-# ruff: noqa: DOC502 - arguments are checked in validation.py and arrays.py, which raise.
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Real images as regression problems with ±1 labels."""
-# ruff: noqa: DOC502 - arguments are checked in validation.py, which raises.
 
 from __future__ import annotations
 

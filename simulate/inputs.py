@@ -1,5 +1,4 @@
 """Covariance spectra, effective ranks, Gaussian designs and teacher targets."""
-# ruff: noqa: DOC502 - arguments are checked in validation.py and arrays.py, which raise.
 
 from __future__ import annotations
 

@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from theory._errors import StatementError, shown
-from theory._functions import Kept, Maximum, Minimum
 
 if TYPE_CHECKING:
     import numpy as np
 
-_FUNCTIONS = (
-    *(sympy.Add, sympy.Mul, sympy.Pow, sympy.log, sympy.Min, sympy.Max, sympy.Abs, sympy.exp),
-    *(Kept, Minimum, Maximum),
-)
+_FUNCTIONS = (sympy.Add, sympy.Mul, sympy.Pow, sympy.log, sympy.Min, sympy.Max, sympy.Abs)
 
 
 def check_supported(expression: sympy.Expr) -> None:
@@ -27,12 +23,11 @@ def check_supported(expression: sympy.Expr) -> None:
         expression: any SymPy expression.
 
     Raises:
-        StatementError: where it contains a function outside sums, products, powers, log, exp, min, max and abs, or an
-            infinite, undefined or complex number.
+        StatementError: where it contains anything but real numbers, symbols, sums, products, powers, log, min, max and
+            absolute values.
     """
     for node in sympy.preorder_traversal(expression):
-        finite_number = (node.is_Number or node.is_NumberSymbol) and node.is_finite and node.is_real
-        if not (node.is_Symbol or finite_number or isinstance(node, _FUNCTIONS)):
+        if not (node.is_Symbol or (node.is_Number and node.is_finite) or isinstance(node, _FUNCTIONS)):
             raise StatementError(f"expected sums, products, powers, log, sqrt, min and max, got {shown(str(node))}")
 
 
@@ -68,20 +63,14 @@ def _walk(node: sympy.Expr, values: Mapping[str, Any], np: Any) -> Any:
     """Evaluate one node after its arguments."""
     if node.is_Symbol:
         return np.asarray(values[node.name], dtype=np.float64)
-    if node.is_Number or node.is_NumberSymbol:
+    if node.is_Number:
         return np.float64(_leaf(node))
     if node.is_Pow:
         return _power(_walk(node.base, values, np), node.exp, values, np)
     arguments = [_walk(argument, values, np) for argument in node.args]
     if len(arguments) == 1:
-        unary = {sympy.log: np.log, sympy.exp: np.exp, sympy.Abs: np.abs, Kept: np.asarray}
-        return unary[node.func](arguments[0])
-    binary = {
-        sympy.Add: np.add,
-        sympy.Mul: np.multiply,
-        **dict.fromkeys((Minimum, sympy.Min), np.minimum),
-        **dict.fromkeys((Maximum, sympy.Max), np.maximum),
-    }
+        return (np.log if node.func is sympy.log else np.abs)(arguments[0])
+    binary = {sympy.Add: np.add, sympy.Mul: np.multiply, sympy.Min: np.minimum, sympy.Max: np.maximum}
     total = arguments[0]
     for argument in arguments[1:]:
         total = binary[node.func](total, argument)

@@ -7,7 +7,10 @@
     atom     := number | symbol | function "(" sum ("," sum)* ")" | "(" sum ")"
 
 Precedence is Python's (`-a**b` is `-(a**b)`, `**` associates to the right); numbers are exact decimals; the functions
-are log, sqrt, min and max. Nothing is ever handed to an evaluator of code, and every cost is bounded before it is paid.
+are log, sqrt, min and max. Nothing is ever handed to an evaluator of code.
+
+The expression is built as it stands, without SymPy's automatic simplification: that can take minutes, or all memory, on
+a line of text. So every cost is linear in the length of the text.
 """
 
 from __future__ import annotations
@@ -22,7 +25,6 @@ import sympy
 
 from theory._errors import StatementError, shown, suggestion
 from theory._evaluate import number_value
-from theory._functions import Kept, Maximum, Minimum
 from theory._symbols import symbol
 
 MAX_CHARACTERS = 500
@@ -30,8 +32,6 @@ MAX_DEPTH = 50
 MAX_DIGITS = 40
 MAX_DECIMAL_EXPONENT = 300
 MAX_POWER = 64
-MAX_BITS = 4096
-MAX_ROOT = 12
 
 FUNCTIONS = ("log", "sqrt", "min", "max")
 
@@ -44,7 +44,6 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _OPERAND = "a number, a symbol, a function or '('"
-_UNDEFINED = (sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.I)
 
 
 class _Token(NamedTuple):
@@ -61,15 +60,15 @@ def parse(text: str, symbols: Iterable[str]) -> sympy.Expr:
         symbols: the names it may use; a mapping from names to meanings serves as well.
 
     Returns:
-        The expression, exact: decimals become rationals.
+        The expression as it stands, not simplified; decimals become exact rationals.
 
     Raises:
         StatementError: where the text is not an expression of the language or would be too costly; the message is one
             line and names the position, what stands there and what was expected.
 
     Example:
-        >>> parse("1 + eps**2", ["eps"])
-        eps**2 + 1
+        >>> parse("(1 + eps)*0.1", ["eps"])
+        (1 + eps)/10
     """
     if not isinstance(text, str):
         raise StatementError(f"expression: expected a string, got {shown(text)}")
@@ -129,20 +128,28 @@ class _Parser:
         )
 
     def _sum(self) -> sympy.Expr:
-        value = self._product()
+        terms = [self._product()]
         while token := self._take("+", "-"):
-            other = self._product()
-            value = self._admit(value + other if token.text == "+" else value - other, token)
-        return value
+            term = self._product()
+            terms.append(term if token.text == "+" else _negative(term))
+        return self._join(sympy.Add, terms)
 
     def _product(self) -> sympy.Expr:
-        value = self._signed()
+        factors = [self._signed()]
         while token := self._take("*", "/"):
-            other = self._signed()
-            if token.text == "/" and other == 0:
-                self._fail(token, "division by zero")
-            value = self._admit(value * other if token.text == "*" else value / other, token)
-        return value
+            factor = self._signed()
+            if token.text == "/":
+                if _constant(factor) == 0:
+                    self._fail(token, "division by zero")
+                factor = sympy.Pow(factor, -1, evaluate=False)
+            factors.append(factor)
+        return self._join(sympy.Mul, factors)
+
+    def _join(self, operation: type[sympy.Expr], operands: list[sympy.Expr]) -> sympy.Expr:
+        """Add or multiply, in the order in which the operands stand."""
+        if len(operands) == 1:
+            return operands[0]
+        return self._admit(operation(*operands, evaluate=False), self._tokens[self._index - 1])
 
     def _signed(self) -> sympy.Expr:
         # Every way to nest (parentheses, exponents, signs) passes through here once.
@@ -154,7 +161,7 @@ class _Parser:
             value = self._power()
         else:
             operand = self._signed()
-            value = operand if token.text == "+" else -operand
+            value = operand if token.text == "+" else _negative(operand)
         self._depth -= 1
         return value
 
@@ -165,19 +172,17 @@ class _Parser:
             return base
         exponent = self._signed()
         self._check_power(base, exponent, token)
-        return self._admit(_raise(base, exponent), token)
+        return self._admit(sympy.Pow(base, exponent, evaluate=False), token)
 
     def _check_power(self, base: sympy.Expr, exponent: sympy.Expr, token: _Token) -> None:
-        """Refuse a power before it is computed if its result would be too large or is undefined."""
-        if exponent.free_symbols:
+        """Refuse towers of numbers and powers of zero."""
+        power = _constant(exponent)
+        if power is None:
             return
-        power = number_value(exponent)
         if not abs(power) <= MAX_POWER:
             self._fail(token, f"exponent beyond {MAX_POWER}")
-        if base == 0 and power < 0:
+        if _constant(base) == 0 and power < 0:
             self._fail(token, "division by zero")
-        if base.is_Rational and _bits(base) * abs(power) > MAX_BITS:
-            self._fail(token, f"number of more than {MAX_BITS} bits")
 
     def _atom(self) -> sympy.Expr:
         token = self._next
@@ -216,7 +221,13 @@ class _Parser:
             arguments.append(self._sum())
         self._expect(")", "an operator, ',' or ')'")
         self._check_count(token, len(arguments))
-        return self._admit(_apply(token.text, arguments), token)
+        different = list(dict.fromkeys(arguments))
+        if token.text in {"min", "max"} and len(different) == 1:
+            return different[0]
+        functions = {"log": sympy.log, "min": sympy.Min, "max": sympy.Max}
+        if token.text == "sqrt":
+            return self._admit(sympy.Pow(arguments[0], sympy.S.Half, evaluate=False), token)
+        return self._admit(functions[token.text](*different, evaluate=False), token)
 
     def _check_count(self, token: _Token, count: int) -> None:
         if token.text in {"min", "max"} and count < 2:
@@ -225,53 +236,19 @@ class _Parser:
             self._fail(token, f"{token.text} needs one argument, got {count}")
 
     def _admit(self, value: sympy.Expr, token: _Token) -> sympy.Expr:
-        """Pass a result on if it is a real number of bearable size for some values of the symbols."""
-        if value.has(*_UNDEFINED) or any(_is_complex(power) for power in value.atoms(sympy.Pow)):
-            self._fail(token, f"{shown(token.text)} gives no real number")
-        if not value.free_symbols and math.isnan(number_value(value)):
-            self._fail(token, f"{shown(token.text)} gives no real number")
-        if any(_bits(number) > MAX_BITS for number in value.atoms(sympy.Rational)):
-            self._fail(token, f"number of more than {MAX_BITS} bits")
+        """Pass a result on unless it is a constant that is no finite real number."""
+        constant = _constant(value)
+        if constant is not None and not math.isfinite(constant):
+            problem = "no real number" if math.isnan(constant) else "an infinite or too large number"
+            self._fail(token, f"{problem} comes out")
         return value
 
 
-def _bits(number: sympy.Rational) -> int:
-    """Count the bits of the longer of numerator and denominator."""
-    return max(int(number.p).bit_length(), int(number.q).bit_length())
+def _constant(value: sympy.Expr) -> float | None:
+    """Return the value of an expression without symbols."""
+    return None if value.free_symbols else number_value(value)
 
 
-def _is_complex(power: sympy.Pow) -> bool:
-    """Say whether this is a root of a negative number."""
-    negative = power.base.is_Rational and power.base < 0
-    return bool(negative and power.exp.is_Rational and not power.exp.is_Integer)
-
-
-def _raise(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
-    """Raise to a power, but let SymPy simplify only where that is cheap."""
-    if exponent.is_Integer or base in {0, 1}:
-        return base**exponent
-    if base.is_Rational:
-        costly = exponent.is_Rational and exponent.q > MAX_ROOT
-    else:
-        costly = isinstance(base, sympy.Pow | sympy.Mul) and not _is_monomial(base)
-    return (Kept(base) if costly else base) ** exponent
-
-
-def _is_monomial(expression: sympy.Expr) -> bool:
-    """Say whether an expression is a product of numbers and of powers of positive symbols."""
-    nodes = sympy.preorder_traversal(expression)
-    return all(
-        node.is_Rational or node.is_Mul or node.is_Pow or (node.is_Symbol and node.is_positive) for node in nodes
-    )
-
-
-def _apply(name: str, arguments: list[sympy.Expr]) -> sympy.Expr:
-    """Apply a function of the language."""
-    if name in {"log", "sqrt"}:
-        return sympy.log(arguments[0]) if name == "log" else _raise(arguments[0], sympy.S.Half)
-    if all(argument.is_Rational for argument in arguments):
-        return min(arguments) if name == "min" else max(arguments)
-    different = list(dict.fromkeys(arguments))
-    if len(different) == 1:
-        return different[0]
-    return (Minimum if name == "min" else Maximum)(*different)
+def _negative(value: sympy.Expr) -> sympy.Expr:
+    """Change the sign, in the number itself where it is one."""
+    return -value if value.is_Rational else sympy.Mul(-1, value, evaluate=False)

@@ -11,8 +11,8 @@ import sympy
 
 from theory._errors import StatementError, shown, suggestion
 from theory._evaluate import check_supported
+from theory._notation import expression_text
 from theory._parse import parse
-from theory._symbols import symbol
 
 KINDS = ("theorem", "lemma", "conjecture")
 CONSTANTS = ("none", "absolute", "may depend on eps")
@@ -113,21 +113,11 @@ def _expression(name: str, value: Any, symbols: Mapping[str, str]) -> sympy.Expr
         if isinstance(value, str):
             return parse(value, symbols)
         if isinstance(value, sympy.Expr):
-            return _known(value, symbols)
+            check_supported(value)
+            return parse(expression_text(value), symbols)
     except StatementError as error:
         raise StatementError(f"{name}: {error}") from None
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
         raise StatementError(f"{name}: expected an expression or a finite number, got {shown(value)}")
     # The shortest decimal is what the user wrote: 0.1 means one tenth.
     return sympy.Rational(value) if isinstance(value, numbers.Rational) else sympy.Rational(repr(float(value)))
-
-
-def _known(value: sympy.Expr, symbols: Mapping[str, str]) -> sympy.Expr:
-    """Check an expression's functions and symbols, and give its symbols the statement's assumptions."""
-    check_supported(value)
-    for free in value.free_symbols:
-        if free.name not in symbols:
-            raise StatementError(f"unknown symbol {shown(free.name)}; {suggestion(free.name, symbols)}")
-    # Only where the assumptions differ: rebuilding an expression costs SymPy dearly.
-    foreign = {free: symbol(free.name) for free in value.free_symbols if free != symbol(free.name)}
-    return value.xreplace(foreign) if foreign else value

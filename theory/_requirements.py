@@ -1,8 +1,8 @@
 """How much data a statement asks for: the smallest n or d_eff that meets conditions which may contain them."""
-# ruff: noqa: DOC502 - the search for a bracket raises.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import sympy
 
 from theory._errors import StatementError
 from theory._evaluate import evaluate
+from theory._symbols import symbol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,13 +55,16 @@ def smallest_dimension(
         values: a float for every other symbol.
 
     Returns:
-        The largest C f, 0 without conditions; where f contains d_eff, the last crossing above 1 to twelve digits.
+        The largest C f, at least 0; where f contains d_eff, the last crossing above 1 to twelve digits.
 
     Raises:
         StatementError: where no d_eff up to 10¹⁵ is enough.
     """
-    if not any(f.has(sympy.Symbol("d_eff", positive=True)) for f in conditions):
-        return max((c * float(evaluate(f, values)) for f, c in zip(conditions, constants, strict=True)), default=0.0)
+    if not any(symbol("d_eff") in f.free_symbols for f in conditions):
+        needed = [c * float(evaluate(f, values)) for f, c in zip(conditions, constants, strict=True)]
+        if not all(math.isfinite(value) for value in needed):
+            raise StatementError("no d_eff meets the conditions with these values and constants")
+        return max([0.0, *needed])
 
     def holds(d_eff: np.ndarray) -> np.ndarray:
         return _all_hold(conditions, constants, values, "d_eff", d_eff)

@@ -1,5 +1,4 @@
 """What a statement is: its hypotheses, its bounds, the conditions under which it claims them, its false variants."""
-# ruff: noqa: DOC502 - values are checked in _values.py and sizes found in _requirements.py, which raise.
 
 from __future__ import annotations
 
@@ -7,13 +6,15 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sympy
 
 from theory import _requirements, _values, _writing
 from theory._errors import StatementError, shown, suggestion
-from theory._evaluate import evaluate
+from theory._evaluate import check_supported, evaluate
+from theory._notation import expression_text
+from theory._parse import parse
 from theory._proof import Proof
 from theory._replacement import CONSTANTS, KINDS, coerce
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 QUANTITIES = ("moment", "population_g", "population_g_centred", "mu", "g_fixed")
 _MARKS = ("S", "D", "R")
 _EVALUATED = ("lower", "upper", "probability", "sample_size", "dimension")
+
+
+class _Frozen(NamedTuple):
+    """An expression as text."""
+
+    text: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,10 +114,19 @@ class Statement:
                 raise StatementError(f"{name}: expected one of {', '.join(allowed)}, got {shown(getattr(self, name))}")
         if not set(self.provenance.values()) <= set(_MARKS):
             raise StatementError(f"provenance: expected S, D or R, got {shown(dict(self.provenance))}")
-        for name in ("lower", "upper", "probability", "sample_size", "dimension"):
-            object.__setattr__(self, name, coerce(name, getattr(self, name), self.symbols))
+        for expression in self._expressions():
+            check_supported(expression)
+            if unknown := sorted(free.name for free in expression.free_symbols if free.name not in self.symbols):
+                raise StatementError(f"statement {self.id}: expected its own symbols only, got {', '.join(unknown)}")
         object.__setattr__(self, "controls", tuple(dataclasses.replace(c, origin=self) for c in self.controls))
         object.__setattr__(self, "base", self.base or self.id)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # SymPy would simplify a pickled expression as it is restored, so that expressions travel as text.
+        return {name: _frozen(value) for name, value in self.__dict__.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({name: _thawed(value, state["symbols"]) for name, value in state.items()})
 
     def __repr__(self) -> str:
         return f"<Statement {self.id}: {_writing.claim_text(self)}>"
@@ -191,7 +207,7 @@ class Statement:
             **values: a number for every symbol of the conditions except d_eff.
 
         Returns:
-            The smallest such d_eff, 0 without conditions.
+            The smallest such d_eff, at least 0.
 
         Raises:
             StatementError: for a bad constant or value, or where no d_eff up to 10¹⁵ is enough.
@@ -255,6 +271,11 @@ class Statement:
         """
         return _writing.to_dict(self)
 
+    def _expressions(self) -> list[sympy.Expr]:
+        """List every expression of the statement."""
+        bounds = [entry for entry in (self.lower, self.upper, self.probability) if entry is not None]
+        return [*bounds, *self.sample_size, *self.dimension]
+
     def _symbols_in(self, *expressions: sympy.Expr | None) -> list[str]:
         """List the symbols that occur, in the statement's order."""
         occurring = {free.name for entry in expressions if entry is not None for free in entry.free_symbols}
@@ -286,3 +307,17 @@ class Statement:
             )
         needed = [symbol for symbol in self._symbols_in(*conditions) if symbol != name]
         return _values.scalars(self.id, self.symbols, needed, values)
+
+
+def _frozen(value: Any) -> Any:
+    """Turn the expressions in a field into text."""
+    if isinstance(value, sympy.Expr):
+        return _Frozen(expression_text(value))
+    return tuple(_frozen(entry) for entry in value) if type(value) is tuple else value
+
+
+def _thawed(value: Any, symbols: Mapping[str, str]) -> Any:
+    """Turn text back into expressions."""
+    if isinstance(value, _Frozen):
+        return parse(value.text, symbols)
+    return tuple(_thawed(entry, symbols) for entry in value) if type(value) is tuple else value

@@ -64,13 +64,13 @@ def domain(name: str) -> Domain:
     return Domain(0.0, infinity, False, "a positive finite number")
 
 
-def latex_names(names: tuple[str, ...]) -> dict[sympy.Symbol, str]:
-    """Map symbols to how LaTeX writes them.
+def latex_name(name: str) -> str:
+    """Return how LaTeX writes a symbol.
 
     Args:
-        names: the symbols' names.
+        name: the symbol's name.
 
     Returns:
-        The LaTeX of those whose name is not their LaTeX.
+        A formula for mathematics mode.
     """
-    return {symbol(name): _LATEX[name] for name in names if name in _LATEX}
+    return _LATEX.get(name, name)

@@ -1,5 +1,4 @@
 """The numbers that users give for symbols: what is accepted, and what is said about the rest."""
-# ruff: noqa: DOC502 - the checks of names and single values raise.
 
 from __future__ import annotations
 

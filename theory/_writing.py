@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sympy
-from sympy.printing.str import StrPrinter
 
-from theory._symbols import latex_names
+from theory._notation import expression_latex, expression_text
 
 if TYPE_CHECKING:
     from theory._statement import Statement
@@ -38,31 +37,6 @@ _MATHS = {
     "~": r"\sim", "…": r"\ldots", "Ŝ": r"\hat S", "★": r"\star",
 }  # fmt: skip
 _TYPOGRAPHY = {"–": "--", "—": "---", "’": "'", "“": "``", "”": "''", "é": r"\'e", "ö": r"\"o"}
-
-
-class _Printer(StrPrinter):
-    """Prints expressions in the language of `theory.parse`."""
-
-    def _print_Max(self, expr: sympy.Max) -> str:  # noqa: N802 (SymPy looks the method up by this name)
-        return f"max({self.stringify(expr.args, ', ')})"
-
-    def _print_Min(self, expr: sympy.Min) -> str:  # noqa: N802
-        return f"min({self.stringify(expr.args, ', ')})"
-
-    def _print_Abs(self, expr: sympy.Abs) -> str:  # noqa: N802
-        return f"max({self._print(expr.args[0])}, {self._print(-expr.args[0])})"
-
-
-def expression_text(expression: sympy.Expr) -> str:
-    """Write an expression so that `theory.parse` reads it back.
-
-    Args:
-        expression: an expression that `check_supported` accepts.
-
-    Returns:
-        One line.
-    """
-    return _Printer({"order": "rev-lex"}).doprint(expression)
 
 
 def field_text(value: Any) -> str:
@@ -184,12 +158,12 @@ def _conditions(statement: Statement) -> list[str]:
     parts = []
     for index, (name, entry) in enumerate(symbols, start=1):
         factor = constant or rf"C_{{{index}}}(\varepsilon)"
-        parts.append(rf"  {name} &\ge {factor}\, {_formula(entry, statement)}")
+        parts.append(rf"  {name} &\ge {factor}\, {expression_latex(entry)}")
     lines = []
     if parts:
         lines = ["If", r"\begin{align*}", ",\\\\\n".join(parts) + ",", r"\end{align*}"]
     if statement.probability is not None:
-        lines.append(rf"then with probability at least ${_formula(statement.probability, statement)}$")
+        lines.append(rf"then with probability at least ${expression_latex(statement.probability)}$")
     elif parts:
         lines.append("then")
     return lines
@@ -199,14 +173,7 @@ def _claim(statement: Statement) -> str:
     """Write the bounds around the quantity."""
     quantity = _QUANTITY_LATEX[statement.quantity]
     if statement.lower is not None and statement.lower == statement.upper:
-        return f"{quantity} = {_formula(statement.lower, statement)}"
-    left = "" if statement.lower is None else rf"{_formula(statement.lower, statement)} \le "
-    right = "" if statement.upper is None else rf" \le {_formula(statement.upper, statement)}"
+        return f"{quantity} = {expression_latex(statement.lower)}"
+    left = "" if statement.lower is None else rf"{expression_latex(statement.lower)} \le "
+    right = "" if statement.upper is None else rf" \le {expression_latex(statement.upper)}"
     return f"{left}{quantity}{right}"
-
-
-def _formula(expression: sympy.Expr, statement: Statement) -> str:
-    """Write an expression in LaTeX."""
-    return sympy.latex(
-        expression, order="rev-lex", mul_symbol=r"\, ", symbol_names=latex_names(tuple(statement.symbols))
-    )

@@ -12,10 +12,11 @@ from simulate import streams
 
 FAMILIES = {
     "isotropic": "S = I",
-    "masked": "m unit eigenvalues and a tail of 1e-4 that makes X full row rank: d_eff = m, d >= n",
+    "masked": "m unit eigenvalues and a vanishing tail that makes rank X = n: d_eff = m, d >= n",
     "spiked": "one eigenvalue 1 and d - 1 equal smaller ones, d = 2 d_eff",
 }
-TAIL = 1e-4
+TAIL = 1e-8
+"""Tail of the spectrum of a masked design that is written out; in the limit 0 its first m columns are enough."""
 
 
 class Design(NamedTuple):
@@ -35,7 +36,7 @@ class Design(NamedTuple):
     def d(self) -> int:
         """Dimension of the inputs."""
         if self.family == "masked":
-            return max(self.rank, math.ceil(1.5 * self.n))
+            return self.rank + self.n
         return 2 * self.rank if self.family == "spiked" else self.rank
 
     def spectrum(self) -> np.ndarray:
@@ -54,7 +55,7 @@ class Design(NamedTuple):
     @property
     def d_eff(self) -> float:
         """Effective dimension srk(S²)."""
-        return float(np.sum(self.spectrum() ** 2))
+        return float(self.rank) if self.family == "masked" else float(np.sum(self.spectrum() ** 2))
 
     def draw(self, seed: int, trial: int) -> np.ndarray:
         """Draw the inputs of one data set.
@@ -66,7 +67,38 @@ class Design(NamedTuple):
         Returns:
             X, shape (n, d), float64.
         """
-        return simulate.gaussian_inputs(self.n, self.spectrum(), streams.generator(seed, "inputs", tuple(self), trial))
+        X = self.leading_columns(seed, trial)
+        if self.family != "masked":
+            return X
+        tail = streams.generator(seed, "tail", tuple(self), trial)
+        return np.hstack([X, simulate.gaussian_inputs(self.n, np.full(self.n, TAIL), tail)])
+
+    def leading_columns(self, seed: int, trial: int) -> np.ndarray:
+        """Draw one data set without the tail that a masked design has.
+
+        Args:
+            seed: the run's seed.
+            trial: number of the data set.
+
+        Returns:
+            The first m columns of X for a masked design, all of X for the others, float64.
+        """
+        spectrum = np.ones(self.rank) if self.family == "masked" else self.spectrum()
+        return simulate.gaussian_inputs(self.n, spectrum, streams.generator(seed, "inputs", tuple(self), trial))
+
+    def loss_extremes(self, seed: int, trial: int) -> tuple[float, float]:
+        """Compute the range of the loss alignment over all θ on one data set.
+
+        Args:
+            seed: the run's seed.
+            trial: number of the data set.
+
+        Returns:
+            inf and sup, exact; for a masked design in the limit of a vanishing tail, where every residual is possible.
+        """
+        X = self.leading_columns(seed, trial)
+        found = simulate.label_free_range(X) if self.family == "masked" else simulate.loss_alignment_range(X)
+        return found[0], found[1]
 
     def recipe(self, seed: int, trial: int) -> dict[str, object]:
         """Say how to draw this data set again.

@@ -98,7 +98,9 @@ class Observations:
                     })
                 )  # fmt: skip
         if not parts:
-            return pd.DataFrame(columns=["d", "K", "trial", "n", "inf_directional_alignment", "sup_directional_alignment"])
+            return pd.DataFrame(
+                columns=["d", "K", "trial", "n", "inf_directional_alignment", "sup_directional_alignment"]
+            )
         return pd.concat(parts, ignore_index=True)
 
 
@@ -119,7 +121,9 @@ def alignment_profile(seed: int, key: tuple[int, tuple[int, ...], int, float, in
     X = Design("isotropic", largest, d).draw(seed, trial)
     inf, sup = directional_alignment_profile(X, V, sizes)
     columns = [K - 1 for K in counts]
-    return Profile(np.array(sizes), np.minimum.accumulate(inf, 1)[:, columns], np.maximum.accumulate(sup, 1)[:, columns])
+    return Profile(
+        np.array(sizes), np.minimum.accumulate(inf, 1)[:, columns], np.maximum.accumulate(sup, 1)[:, columns]
+    )
 
 
 def directions(seed: int, d: int, count: int) -> np.ndarray:

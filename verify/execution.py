@@ -3,7 +3,6 @@
 Every point runs with one BLAS thread, whichever process it runs in and however many workers there are: a sum that is
 split among threads rounds differently. Workers are started only once there is enough work to pay for them.
 """
-# ruff: noqa: DOC502 - `_Batch.run` raises.
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """How small δ may be: a lower bound on the probability that a bound on g fails because of one large sample.
 
-One row with v·x = z large puts g(θ; v) at θ − w* parallel to v near z⁴/n, whatever the other rows are. That happens with
-probability about n P(z² ≥ s) for s of order √n, far more often than exp(−n): so the number of samples must grow like
-log²(1/δ). No sampling would meet such events; their probability is computed, not counted.
+One row with v·x = z large puts g(θ; v) at θ − w* parallel to v near z⁴/n, whatever the other rows are. That happens
+with probability about n P(z² ≥ s) for s of order √n, far more often than exp(−n): so the number of samples must grow
+like log²(1/δ). No sampling would meet such events; their probability is computed, not counted.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ HELD_N = 8
 HELD_RANK = 10
 """Effective dimension where the statement does not constrain it."""
 EPS_END = 0.1
+LARGEST = 2
+"""Largest effective dimension, in units of the plan's; a condition that asks for more shortens the ray."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class RayPlan:
         rank_slack: first effective dimension of one that grows on its own; None where the condition binds.
         eps: ε at the first and the last point; equal where ε is fixed.
         n_floor: smallest n worth testing where it binds: below it no bound of the statement has room.
+        repeats: data sets a point, in units of the profile's: more where they are cheap and the trend is faint.
     """
 
     name: str
@@ -45,6 +48,7 @@ class RayPlan:
     rank_slack: int | None = None
     eps: tuple[float, float] = (0.5, EPS_END)
     n_floor: int = 80
+    repeats: int = 1
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,10 @@ class Ray:
 def lay_ray(plan: RayPlan, statement: theory.Statement, delta: float, points: int = 5) -> Ray:
     """Turn a plan into the designs that a statement's conditions prescribe.
 
+    Where both conditions bind, n and d_eff have the plan's proportion at the first point. If one condition grows faster
+    than the other, the ray so leads away from the proportion, not towards it: the bend of ρ where n and d_eff pass each
+    other would look like a trend.
+
     Args:
         plan: the ray.
         statement: its conditions are used.
@@ -91,27 +99,37 @@ def lay_ray(plan: RayPlan, statement: theory.Statement, delta: float, points: in
     Returns:
         The ray.
     """
-    end = plan.eps[1]
-    n_binds = plan.n_slack is None and bool(statement.sample_size)
-    rank_binds = plan.rank_slack is None and bool(statement.dimension)
-    n_top = plan.n_top if n_binds or plan.n_slack is not None else HELD_N
-    rank_top = plan.rank_top if rank_binds or plan.rank_slack is not None else HELD_RANK
-    top = Design(plan.family, n_top, rank_top)
-    constants = {
-        "sample_size": n_top / requirement(statement, "sample_size", top, end, delta) if n_binds else None,
-        "dimension": rank_top / requirement(statement, "dimension", top, end, delta) if rank_binds else None,
-    }
-    fine = np.geomspace(plan.eps[0], end, 40)
-    first = 0
-    if n_binds:
-        sizes = [_design_at(plan, statement, constants, eps, delta, 1.0).n for eps in fine]
-        first = next(i for i, n in enumerate(sizes) if n >= min(plan.n_floor, n_top / 3))
-    eps_grid = np.geomspace(fine[first], end, points)
+    grid = np.geomspace(*plan.eps, 40)
+    constants, first = _anchored(plan, statement, grid, delta)
+    largest = LARGEST * plan.rank_top
+    fits = [_design_at(plan, statement, constants, eps, delta, 1.0).rank <= largest for eps in grid]
+    last = max((i for i, fit in enumerate(fits) if fit and i > first), default=len(grid) - 1)
+    eps_grid = np.geomspace(grid[first], grid[last], points)
     designs = [
         _design_at(plan, statement, constants, eps, delta, position)
         for eps, position in zip(eps_grid, np.linspace(0, 1, points), strict=True)
     ]
     return _scaled(plan, designs, eps_grid, constants)
+
+
+def _anchored(
+    plan: RayPlan, statement: theory.Statement, grid: np.ndarray, delta: float
+) -> tuple[dict[str, float | None], int]:
+    """Find the constants that make the conditions bind, and where on the grid of ε the ray begins."""
+    constants: dict[str, float | None] = {"sample_size": None, "dimension": None}
+    top = Design(plan.family, plan.n_top, plan.rank_top)
+    first, anchor, eps = 0, Design(plan.family, HELD_N, plan.rank_top), grid[-1]
+    if plan.n_slack is not None:
+        anchor = top
+    elif statement.sample_size:
+        constants["sample_size"] = plan.n_top / requirement(statement, "sample_size", top, grid[-1], delta)
+        sizes = [_design_at(plan, statement, constants, e, delta, 1.0).n for e in grid]
+        first = next(i for i, n in enumerate(sizes) if n >= min(plan.n_floor, plan.n_top / 3))
+        eps, rank = grid[first], max(3, round(sizes[first] * plan.rank_top / plan.n_top))
+        anchor = Design(plan.family, sizes[first], rank)
+    if plan.rank_slack is None and statement.dimension:
+        constants["dimension"] = anchor.rank / requirement(statement, "dimension", anchor, eps, delta)
+    return constants, first
 
 
 def requirement(statement: theory.Statement, field: str, design: Design, eps: float, delta: float) -> float:
@@ -154,10 +172,8 @@ def _design_at(
     delta: float,
     position: float,
 ) -> Design:
-    """Solve the binding conditions, which may contain n and d_eff themselves, by fixed-point iteration.
-
-    Quantities with slack grow on their own, from position 0 to 1; unconstrained ones are held.
-    """
+    """Solve the binding conditions, which may contain n and d_eff themselves, by fixed-point iteration."""
+    # Quantities with slack grow on their own, from position 0 to 1; unconstrained ones are held.
     n_held = plan.n_top if constants["sample_size"] is not None else HELD_N
     rank_held = plan.rank_top if constants["dimension"] is not None else HELD_RANK
     n = n_held if plan.n_slack is None else round(plan.n_slack * (plan.n_top / plan.n_slack) ** position)
@@ -170,7 +186,7 @@ def _design_at(
         for field, constant in constants.items():
             if constant is not None:
                 needed = constant * requirement(statement, field, design, eps, delta)
-                solved[field] = max(2, min(math.ceil(needed - 1e-9), 10 * max(plan.n_top, plan.rank_top)))
+                solved[field] = max(2, min(math.ceil(needed - 1e-9), 10**9))
         following = Design(plan.family, solved["sample_size"], solved["dimension"])
         if following == design:
             break

@@ -73,9 +73,13 @@ def judge_side(
     Returns:
         What it says.
     """
-    bounds = [[_bound(statement, side, eps, delta, point, p.sizes) for p in at] for point, at in zip(plan.points, profiles, strict=True)]
+    bounds = [
+        [_bound(statement, side, eps, delta, point, p.sizes) for p in at]
+        for point, at in zip(plan.points, profiles, strict=True)
+    ]
     margins = [
-        [_margin(side, p, bound) for p, bound in zip(at, b, strict=True)] for at, b in zip(profiles, bounds, strict=True)
+        [_margin(side, p, bound) for p, bound in zip(at, b, strict=True)]
+        for at, b in zip(profiles, bounds, strict=True)
     ]
     failing = [[bool(m[-1] < 0) for m in at] for at in margins]
     trials = len(failing[0])
@@ -135,7 +139,9 @@ def _margin(side: str, profile: Profile, bound: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(margin), -np.inf, margin)
 
 
-def symbol_values(statement: theory.Statement, eps: float, delta: float, point: tuple[int, int], n: Any) -> dict[str, Any]:
+def symbol_values(
+    statement: theory.Statement, eps: float, delta: float, point: tuple[int, int], n: Any
+) -> dict[str, Any]:
     """Give a statement's symbols their values.
 
     Args:
@@ -182,7 +188,11 @@ def _log_ratios(
         units = [unit if unit > 0 else float(f) for unit, f in zip(units, here, strict=True)]
     ratios = []
     for point, sample in zip(plan.points, needed, strict=True):
-        scaled = [f / unit for f, unit in zip(_conditions(statement, eps, delta, point, sample), units, strict=True) if unit > 0]
+        scaled = [
+            f / unit
+            for f, unit in zip(_conditions(statement, eps, delta, point, sample), units, strict=True)
+            if unit > 0
+        ]
         largest = np.max(scaled, axis=0) if scaled else np.ones_like(sample)
         ratios.append(np.log(sample) - np.log(np.where(largest > 0, largest, 1.0)))
     return ratios

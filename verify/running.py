@@ -1,5 +1,4 @@
 """Judging claims: from what a user asked for to verdicts in a folder."""
-# ruff: noqa: DOC502 - the checks below, `_Job.run` and the store raise.
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """The folder of a run: created before any work, every file whole or absent, described by its manifest."""
-# ruff: noqa: DOC502 - `_claim_given` and `_write_whole` raise.
 
 from __future__ import annotations
 

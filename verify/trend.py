@@ -56,7 +56,9 @@ class Trend:
         late = ""
         if self.state is State.VIOLATED and self.top_slope and self.slope.low <= VIOLATED_ABOVE:
             late = f"; in the upper half {self.top_slope.estimate:+.3f}"
-        return f"slope of log ρ {self.slope.estimate:+.3f} [{self.slope.low:+.3f}, {self.slope.high:+.3f}], ρ {span}{late}"
+        return (
+            f"slope of log ρ {self.slope.estimate:+.3f} [{self.slope.low:+.3f}, {self.slope.high:+.3f}], ρ {span}{late}"
+        )
 
 
 def judge_trend(

@@ -36,7 +36,9 @@ def vanishing_test(statement: theory.Statement, seed: int) -> tuple[Evidence, di
         return Evidence(TEST, finding, State.OBSERVED), None
     witness = _stretched_row(statement, seed)
     if witness is None:
-        return Evidence(TEST, "no condition or bound depends on δ, yet no violation was found", State.INCONCLUSIVE), None
+        return Evidence(
+            TEST, "no condition or bound depends on δ, yet no violation was found", State.INCONCLUSIVE
+        ), None
     finding = (
         "no condition or bound depends on δ, so they would hold with probability 1; but inputs with one row "
         f"{'longer' if witness['side'] == 'upper' else 'shorter'} than the others have positive probability and give "

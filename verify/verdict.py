@@ -77,7 +77,7 @@ class Verdict:
     """The outcome for one claim.
 
     Attributes:
-        claim: the claim's id: a statement's ("3.3", "3.3*" where altered), a control's ("3.3:no-dimension") or "digits".
+        claim: the claim's id: a statement's ("3.3", "3.3*" where altered), a control's ("3.3:no-dimension"), "digits".
         title: what the claim is about.
         kind: "theorem", "conjecture" or "observation".
         state: how it came out.

@@ -1,5 +1,6 @@
 """Worst cases of noise alignment over all parameters and directions, each with a witness that attains it."""
 
+from .label_free import LabelFreeRange, label_free_range
 from .linear import (
     AlignmentRange,
     directional_alignment_range,
@@ -9,7 +10,9 @@ from .linear import (
 
 __all__ = [
     "AlignmentRange",
+    "LabelFreeRange",
     "directional_alignment_range",
     "directional_alignment_ranges",
+    "label_free_range",
     "loss_alignment_range",
 ]

@@ -3,7 +3,6 @@
 The residuals of f = <θ, x> with targets of a linear teacher are r = X u, so over all θ both alignments are Rayleigh
 quotients on the range of X, and their extremes are eigenvalues.
 """
-# ruff: noqa: DOC502 - arguments are checked in validation.py and arrays.py, which raise.
 
 from __future__ import annotations
 

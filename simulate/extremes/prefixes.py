@@ -1,5 +1,4 @@
 """Worst cases of directional alignment on the first n samples, for many n at once."""
-# ruff: noqa: DOC502 - arguments are checked in validation.py and arrays.py, which raise.
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """What every model offers: predictions and derivatives of f(x; θ) for a flat parameter vector θ."""
-# ruff: noqa: DOC502 - arguments are checked in validation.py and arrays.py, which raise.
 
 from __future__ import annotations
 

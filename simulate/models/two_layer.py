@@ -1,5 +1,4 @@
 """Two-layer networks with a (leaky) ReLU or its smooth version."""
-# ruff: noqa: DOC502 - arguments are checked in validation.py and arrays.py, which raise.
 
 from __future__ import annotations
 

@@ -76,15 +76,25 @@ def judge_seed(seed: int) -> list[dict[str, object]]:
     Returns:
         A row for each statement: what came out and what must.
     """
-    conjectures = [(name, theory.statement(base).replace(**changes)) for name, (base, changes) in (FALSE | TRUE).items()]
+    conjectures = [
+        (name, theory.statement(base).replace(**changes)) for name, (base, changes) in (FALSE | TRUE).items()
+    ]
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        result = verify.run([*CLAIMS, *(statement for _, statement in conjectures)], seed=seed, out=Path(folder) / "run")
+        result = verify.run(
+            [*CLAIMS, *(statement for _, statement in conjectures)], seed=seed, out=Path(folder) / "run"
+        )
     names = [*CLAIMS, *(name for name, _ in conjectures)]
     rows = []
     for name, verdict in zip(names, result.verdicts, strict=True):
         expected = "violated" if name in FALSE else "holds"
-        rows.append({"seed": seed, "claim": name, "expected": expected, "state": str(verdict.state), "seconds": verdict.seconds})
+        rows.append({
+            "seed": seed,
+            "claim": name,
+            "expected": expected,
+            "state": str(verdict.state),
+            "seconds": verdict.seconds,
+        })
     rows += [
         {"seed": seed, "claim": c.claim, "expected": "violated", "state": str(c.state), "seconds": float("nan")}
         for c in result.controls

@@ -5,7 +5,11 @@ Imports wait until a claim is judged, so that listing the claims costs nothing.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
+import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from verify.errors import VerifyError
@@ -80,11 +84,11 @@ def judge(claim: str | theory.Statement, context: Context) -> tuple[Verdict, lis
 def _judge_loss(statement: theory.Statement, context: Context) -> tuple[Verdict, list[Verdict], pd.DataFrame]:
     """Judge a statement about the loss alignment of the linear model."""
     from verify.claims import theorem_3_3
+    from verify.loss_rays import Observations
 
-    observations = theorem_3_3.Observations(context)
-    verdict = theorem_3_3.judge(statement, context, observations, stop_early=False)
-    controls = [theorem_3_3.judge(c.statement, context, observations, stop_early=True) for c in statement.controls]
-    return verdict, controls, observations.table()
+    observations = Observations(context)
+    judge_one = partial(theorem_3_3.judge, context=context, observations=observations)
+    return *_with_controls(judge_one, statement), observations.table()
 
 
 def _judge_directions(statement: theory.Statement, context: Context) -> tuple[Verdict, list[Verdict], pd.DataFrame]:
@@ -93,9 +97,8 @@ def _judge_directions(statement: theory.Statement, context: Context) -> tuple[Ve
     from verify.direction_profiles import Observations
 
     observations = Observations(context)
-    verdict = theorem_4_3.judge(statement, context, observations, stop_early=False)
-    controls = [theorem_4_3.judge(c.statement, context, observations, stop_early=True) for c in statement.controls]
-    return verdict, controls, observations.table()
+    judge_one = partial(theorem_4_3.judge, context=context, observations=observations)
+    return *_with_controls(judge_one, statement), observations.table()
 
 
 def _judge_moments(statement: theory.Statement, context: Context) -> tuple[Verdict, list[Verdict], pd.DataFrame]:
@@ -104,11 +107,20 @@ def _judge_moments(statement: theory.Statement, context: Context) -> tuple[Verdi
 
     from verify.claims import lemma_c1, lemma_c2
 
-    judge_one = lemma_c1.judge if statement.quantity == "moment" else lemma_c2.judge
-    verdict = judge_one(statement, context, stop_early=False)
-    controls = [judge_one(c.statement, context, stop_early=True) for c in statement.controls]
+    judge_one = partial(lemma_c1.judge if statement.quantity == "moment" else lemma_c2.judge, context=context)
+    verdict, controls = _with_controls(judge_one, statement)
     rows = [{"claim": v.claim, "test": e.test, "finding": e.finding} for v in (verdict, *controls) for e in v.evidence]
     return verdict, controls, pd.DataFrame(rows)
+
+
+def _with_controls(judge_one: Callable[..., Verdict], statement: theory.Statement) -> tuple[Verdict, list[Verdict]]:
+    """Judge a statement and its controls, and take the time of each."""
+    timed = []
+    for one, stop_early in ((statement, False), *((control.statement, True) for control in statement.controls)):
+        started = time.perf_counter()
+        verdict = judge_one(one, stop_early=stop_early)
+        timed.append(dataclasses.replace(verdict, seconds=time.perf_counter() - started))
+    return timed[0], timed[1:]
 
 
 def _check_statement(statement: theory.Statement) -> None:
@@ -118,4 +130,6 @@ def _check_statement(statement: theory.Statement) -> None:
     if statement.quantity != "mu" and statement.dimension:
         raise VerifyError(f"dimension: expected no condition on d_eff in statement {statement.base}, got one")
     if statement.quantity not in {"mu", "g_fixed"} and statement.sample_size:
-        raise VerifyError(f"sample_size: expected no condition on n in the deterministic statement {statement.base}, got one")
+        raise VerifyError(
+            f"sample_size: expected no condition on n in the deterministic statement {statement.base}, got one"
+        )

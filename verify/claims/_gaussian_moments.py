@@ -87,7 +87,9 @@ def judge_gaussian(statement: theory.Statement, quantity: Quantity, context: Con
     )
 
 
-def _excess(statement: theory.Statement, quantity: Quantity, s: Any, t: Any, rho: Any, value: Any) -> dict[str, np.ndarray]:
+def _excess(
+    statement: theory.Statement, quantity: Quantity, s: Any, t: Any, rho: Any, value: Any
+) -> dict[str, np.ndarray]:
     """By how much a value leaves each bound, relative to its size; positive beyond it."""
     at = quantity.symbols(s, t, rho)
     values = {name: number for name, number in at.items() if name in statement.symbols}
@@ -110,9 +112,7 @@ def _grid_test(statement: theory.Statement, quantity: Quantity) -> tuple[Evidenc
         tight = ", ".join(f"{name} {gap:.2g}" for name, gap in gaps.items() if math.isfinite(gap))
         return Evidence(test, f"no violation; smallest relative distance to a bound: {tight}", State.OBSERVED), None
     witness = _witness(statement, quantity, float(s[at]), float(t[at]), float(rho[at]), side)
-    finding = (
-        f"at ρ = {witness['rho']:.4g} the value is {witness['value']:.6g} and the {side} bound {witness['bound']:.6g}"
-    )
+    finding = _beyond(witness)
     return Evidence(test, finding, State.VIOLATED, {"side": side}), witness
 
 
@@ -162,9 +162,15 @@ def _quadrature_test(statement: theory.Statement, quantity: Quantity, context: C
         worst = max(worst, found, key=lambda item: item["excess"])
     test = f"Gauss–Hermite quadrature at {count} random (S, u, v), d = 1…5"
     if worst["excess"] > ROUND_OFF:
-        finding = f"at ρ = {worst['rho']:.4g} the value is {worst['value']:.6g} and the {worst['side']} bound {worst['bound']:.6g}"
+        finding = _beyond(worst)
         return Evidence(test, finding, State.VIOLATED, {"witness": worst})
     return Evidence(test, f"no violation; largest relative excess {worst['excess']:.1e}", State.OBSERVED)
+
+
+def _beyond(witness: dict[str, Any]) -> str:
+    """Say how a witness leaves a bound."""
+    at = f"at ρ = {witness['rho']:.4g} the value is {witness['value']:.6g}"
+    return f"{at} and the {witness['side']} bound {witness['bound']:.6g}"
 
 
 def _covering_test(statement: theory.Statement, quantity: Quantity) -> Evidence:

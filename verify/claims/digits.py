@@ -163,7 +163,9 @@ def _evidence(model: str, measured: list[Measured]) -> Evidence:
         "mu": mu,
         "mu_median": float(np.median(mu)),
         "mu_centred": mu_centred,
-        "g_quantiles": dict(zip(("0", "0.05", "0.5", "0.95", "1"), np.quantile(g, [0, 0.05, 0.5, 0.95, 1]), strict=True)),
+        "g_quantiles": dict(
+            zip(("0", "0.05", "0.5", "0.95", "1"), np.quantile(g, [0, 0.05, 0.5, 0.95, 1]), strict=True)
+        ),
         "g_centred_quantiles": dict(
             zip(("0", "0.05", "0.5", "0.95", "1"), np.quantile(c, [0, 0.05, 0.5, 0.95, 1]), strict=True)
         ),
@@ -212,7 +214,7 @@ def _spectrum_plot(measured: list[Measured]) -> Plot:
     series.append({"label": "perfect alignment", "x": [1, longest], "y": [1.0, 1.0], "style": "bound"})
     return Plot(
         title="Directional alignment g along the eigenvectors of G (digits, initialisation)",
-        alt="Points scatter around 1 for the linear model and the two networks, from the sharpest direction to the flattest.",
+        alt="Points scatter around 1 for the linear model and both networks, in sharp and in flat directions.",
         x_label="k, from the sharpest direction to the flattest",
         y_label="g(θ; v_k)",
         series=series,

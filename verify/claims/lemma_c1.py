@@ -18,7 +18,6 @@ from verify.claims._context import Context
 from verify.claims._gaussian_moments import Quantity, judge_gaussian
 from verify.verdict import Verdict
 
-
 MOMENT = Quantity(
     exact=lambda s, t, rho: s**2 * t**2 * (1 + 2 * rho**2),
     normalise=lambda moment, uSu, vSv, uSv: moment,

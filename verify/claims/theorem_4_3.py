@@ -124,7 +124,7 @@ def judge(statement: theory.Statement, context: Context, observations: Observati
     if state is State.VIOLATED and witness is None:
         worst = max((one for one in judged if one.state is State.VIOLATED), key=_steepness)
         witness = _ray_witness(worst, statement, context, observations)
-    constant = _constant(judged)
+    constant = None if state is State.VIOLATED else _constant(judged)
     return Verdict(
         claim=statement.id,
         title=statement.title,
@@ -187,10 +187,14 @@ def _evidence(one: SideOfRay) -> Evidence:
         return Evidence(test, f"{one.trend.sentence()}; {needed}", one.state, figures)
     worst = max(one.failures)
     if one.state is State.OBSERVED:
-        beyond = f"not judged: the smallest n lies beyond {one.plan.cap} d (up to {worst:.0%} of the data sets fail there)"
+        beyond = (
+            f"not judged: the smallest n lies beyond {one.plan.cap} d (up to {worst:.0%} of the data sets fail there)"
+        )
         return Evidence(test, beyond, one.state, figures)
     least = min(one.failures)
-    found = f"the bound leaves no room beside the population value: at least {least:.0%} of the data sets fail at every n"
+    found = (
+        f"the bound leaves no room beside the population value: at least {least:.0%} of the data sets fail at every n"
+    )
     return Evidence(test, found, one.state, figures)
 
 
@@ -224,7 +228,12 @@ def _ray_witness(
         fails = profile.sup[:, 0] > bound if one.side == "upper" else profile.inf[:, 0] < bound
         if fails.any() and profile.sizes[fails][-1] > worst.get("n", 0):
             at = int(np.flatnonzero(fails)[-1])
-            worst = {"trial": trial, "n": int(profile.sizes[at]), "bound": float(bound[at]), "rows": int(profile.sizes[-1])}
+            worst = {
+                "trial": trial,
+                "n": int(profile.sizes[at]),
+                "bound": float(bound[at]),
+                "rows": int(profile.sizes[-1]),
+            }
     witness = {
         "ray": one.plan.name,
         "side": one.side,
