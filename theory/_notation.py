@@ -195,7 +195,7 @@ def expression_latex(expression: sympy.Expr) -> str:
 
 def _signed(node: sympy.Expr) -> tuple[str, Sequence[sympy.Expr]]:
     """Split a term into its sign and its factors."""
-    factors = list(node.args) if node.is_Mul else [node]
+    factors = [_exact(factor) for factor in (node.args if node.is_Mul else [node])]
     if factors[0].is_Mul:
         sign, inner = _signed(factors[0])
         # A product within a product stays one factor, but its sign may stand in front of both.
@@ -205,6 +205,11 @@ def _signed(node: sympy.Expr) -> tuple[str, Sequence[sympy.Expr]]:
         return "+", factors
     positive = -factors[0]
     return "-", factors[1:] if positive == 1 and len(factors) > 1 else [positive, *factors[1:]]
+
+
+def _exact(node: sympy.Expr) -> sympy.Expr:
+    """Turn a float into the decimal that it shows."""
+    return sympy.Rational(repr(float(node))) if node.is_Float else node
 
 
 def _ratio(number: sympy.Rational) -> tuple[sympy.Rational, sympy.Rational]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import theory
+from verify.failure import quantile_level
 from verify.rays import RayPoint, symbol_values
 from verify.statistics import quantile_interval
 
@@ -37,7 +38,7 @@ def fitted_constant(
     best: dict[str, Any] | None = None
     low = high = 0.0
     for point, extremes in points:
-        needed = quantile_interval(_needed(statement, point, extremes, delta), 1 - delta)
+        needed = quantile_interval(_needed(statement, point, extremes, delta), quantile_level(statement, delta))
         low, high = max(low, needed.low), max(high, needed.high)
         if best is None or needed.estimate > best["estimate"]:
             design = point.design

@@ -14,6 +14,7 @@ import theory
 from simulate import streams
 from verify.claims._context import Context
 from verify.designs import Design
+from verify.failure import quantile_level
 from verify.rays import Ray, RayPoint, symbol_values
 from verify.statistics import Interval, clopper_pearson
 from verify.trend import Trend, judge_trend
@@ -128,7 +129,7 @@ def observe(
             ratios = [log_ratio(statement, side, p, e, delta) for p, e in zip(ray.points, extremes, strict=True)]
             stream = streams.generator(context.seed, "bootstrap", (ray.plan.name, side, trials))
             scales = [math.log(p.scale) for p in ray.points]
-            trends[side] = judge_trend(scales, ratios, 1 - delta, stream)
+            trends[side] = judge_trend(scales, ratios, quantile_level(statement, delta), stream)
         if all(trend.state is not State.INCONCLUSIVE for trend in trends.values()):
             break
     return Observed(ray, extremes, trends, closed)

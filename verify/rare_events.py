@@ -15,6 +15,7 @@ from scipy import special
 
 import theory
 from simulate import streams
+from verify.failure import allowed_delta, must_vanish
 from verify.required_samples import symbol_values
 from verify.statistics import clopper_pearson
 from verify.verdict import Evidence, State
@@ -62,8 +63,9 @@ def rare_event_test(statement: theory.Statement, seed: int) -> tuple[Evidence, d
     Returns:
         The evidence, and a witness where the statement is violated.
     """
-    if statement.upper is None:
-        return Evidence(TEST, "there is no upper bound", State.OBSERVED), None
+    if statement.upper is None or not must_vanish(statement):
+        missing = "there is no upper bound" if statement.upper is None else "a fixed probability of failure is allowed"
+        return Evidence(TEST, missing, State.OBSERVED), None
     failures = [failure_probability(statement, n, seed) for n in SIZES]
     found = [f for f in failures if f is not None]
     if len(found) < 3:
@@ -170,8 +172,8 @@ def _largest_conditions(statement: theory.Statement, found: list[RareFailure]) -
     point = (DIMENSION, DIRECTIONS)
     rows = []
     for failure in found:
-        delta = max(math.exp(failure.log_probability), 1e-300)
-        values = symbol_values(statement, EPS, min(delta, 0.5), point, float(failure.n))
+        delta = allowed_delta(statement, failure.log_probability) or 0.5
+        values = symbol_values(statement, EPS, delta, point, float(failure.n))
         rows.append([float(f) for f in statement.evaluate("sample_size", **values)])
     table = np.array(rows).reshape(len(found), -1)
     units = np.array([next((f for f in column if f > 0), 0.0) for column in table.T])

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import sympy
 
 import theory
 from verify.direction_profiles import Profile, RayPlan
+from verify.failure import quantile_level
 from verify.statistics import Interval, clopper_pearson, quantile_interval
 from verify.trend import Trend, judge_trend
 from verify.verdict import State
@@ -82,29 +84,69 @@ def judge_side(
         for at, b in zip(profiles, bounds, strict=True)
     ]
     failing = [[bool(m[-1] < 0) for m in at] for at in margins]
-    trials = len(failing[0])
+    trials, level = len(failing[0]), quantile_level(statement, delta)
     failures = [sum(at) / trials for at in failing]
     if any(_without_room(statement, side, eps, delta, point) for point in plan.points):
-        certain = all(clopper_pearson(sum(at), trials, 0.998).low > delta for at in failing)
+        certain = all(clopper_pearson(sum(at), trials, 0.998).low > 1 - level for at in failing)
         state = State.VIOLATED if certain else State.INCONCLUSIVE
         return SideOfRay(plan, side, eps, state, None, [], [], trials, failures)
     needed = [
         np.array([smallest_serving(p.sizes, m) for p, m in zip(at, margin, strict=True)])
         for at, margin in zip(profiles, margins, strict=True)
     ]
-    quantiles = [quantile_interval(sample, 1 - delta) for sample in needed]
+    quantiles = [quantile_interval(sample, level) for sample in needed]
     if not all(np.isfinite(sample).all() for sample in needed):
         return SideOfRay(plan, side, eps, State.OBSERVED, None, quantiles, [], trials, failures)
-    ratios = _log_ratios(statement, plan, eps, delta, needed)
+    ratios = _log_ratios(statement, [(eps, point) for point in plan.points], delta, needed)
     anchor = math.log(plan.points[0][0] + 1)
-    ratios = [np.maximum(ratio, anchor) for ratio in ratios]
     growth = [math.log(K) if plan.points[0][0] == plan.points[-1][0] else math.log(d) for d, K in plan.points]
-    trend = judge_trend(growth, [ratio - anchor for ratio in ratios], 1 - delta, generator)
+    trend = judge_trend(growth, [ratio - anchor for ratio in ratios], level, generator)
     constants = [
         q.estimate / max([f for f in _conditions(statement, eps, delta, point, q.estimate) if f > 0], default=1.0)
         for q, point in zip(quantiles, plan.points, strict=True)
     ]
     return SideOfRay(plan, side, eps, trend.state, trend, quantiles, constants, trials, failures)
+
+
+def judge_in_eps(
+    statement: theory.Statement,
+    point: tuple[int, int],
+    side: str,
+    eps: Sequence[float],
+    delta: float,
+    profiles: Sequence[Profile],
+    generator: np.random.Generator,
+) -> tuple[Trend | None, list[Interval]]:
+    """Judge how the needed n grows as ε falls, for statements whose constants may not depend on ε.
+
+    Args:
+        statement: gives the bound and the conditions.
+        point: d and K, fixed.
+        side: "upper" or "lower".
+        eps: values of ε, falling.
+        delta: δ.
+        profiles: the profile of each data set.
+        generator: source of the bootstrap.
+
+    Returns:
+        The trend of needed n over the conditions against 1/ε, None where fewer than three ε are within reach, and the
+        needed n at these ε.
+    """
+    reached, needed = [], []
+    for one in eps:
+        margins = [_margin(side, p, _bound(statement, side, one, delta, point, p.sizes)) for p in profiles]
+        sample = np.array([smallest_serving(p.sizes, m) for p, m in zip(profiles, margins, strict=True)])
+        if np.isfinite(sample).all():
+            reached.append(one)
+            needed.append(sample)
+    level = quantile_level(statement, delta)
+    quantiles = [quantile_interval(sample, level) for sample in needed]
+    if len(reached) < 3:
+        return None, quantiles
+    ratios = _log_ratios(statement, [(one, point) for one in reached], delta, needed)
+    anchor = math.log(point[0] + 1)
+    growth = [math.log(1 / one) for one in reached]
+    return judge_trend(growth, [ratio - anchor for ratio in ratios], level, generator), quantiles
 
 
 def smallest_serving(sizes: np.ndarray, margin: np.ndarray) -> float:
@@ -177,22 +219,29 @@ def _conditions(statement: theory.Statement, eps: float, delta: float, point: tu
     return statement.evaluate("sample_size", **symbol_values(statement, eps, delta, point, n))  # type: ignore[return-value]
 
 
+def _separated(statement: theory.Statement) -> theory.Statement:
+    """Split conditions into their terms: n ≥ C (f + g) serves for some C exactly if n ≥ C₁ f and n ≥ C₂ g do."""
+    terms = [sympy.expand(f, log=False).as_ordered_terms() for f in statement.sample_size]
+    return statement.replace(sample_size=[term for of_one in terms for term in of_one]) if terms else statement
+
+
 def _log_ratios(
-    statement: theory.Statement, plan: RayPlan, eps: float, delta: float, needed: Sequence[np.ndarray]
+    statement: theory.Statement, at: Sequence[tuple[float, tuple[int, int]]], delta: float, needed: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
-    """Compare the needed n with the largest condition, each in units of its first positive value on the ray."""
+    """Compare the needed n at each (ε, point) with the largest condition, each in units of its first positive value."""
     typical = float(np.median(needed[0]))
+    split = _separated(statement)
+    if all(np.min(f) >= 0 for eps, point in at for f in _conditions(split, eps, delta, point, typical)):
+        statement = split
     units = [0.0] * len(statement.sample_size)
-    for point in plan.points:
+    for eps, point in at:
         here = _conditions(statement, eps, delta, point, typical)
         units = [unit if unit > 0 else float(f) for unit, f in zip(units, here, strict=True)]
     ratios = []
-    for point, sample in zip(plan.points, needed, strict=True):
-        scaled = [
-            f / unit
-            for f, unit in zip(_conditions(statement, eps, delta, point, sample), units, strict=True)
-            if unit > 0
-        ]
+    for (eps, point), sample in zip(at, needed, strict=True):
+        conditions = _conditions(statement, eps, delta, point, sample)
+        scaled = [f / unit for f, unit in zip(conditions, units, strict=True) if unit > 0]
         largest = np.max(scaled, axis=0) if scaled else np.ones_like(sample)
-        ratios.append(np.log(sample) - np.log(np.where(largest > 0, largest, 1.0)))
+        ratio = np.log(sample) - np.log(np.where(largest > 0, largest, 1.0))
+        ratios.append(np.maximum(ratio, math.log(at[0][1][0] + 1)))
     return ratios

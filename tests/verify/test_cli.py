@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import fake_claims
@@ -22,7 +24,9 @@ HERE = Path(__file__).parent
 ROOT = Path(cli.__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE), os.environ.get("PYTHONPATH", "")])}
 WITH_FAKES = """
-import sys, time, fake_claims, pytest
+import signal, sys, time, fake_claims, pytest
+# What a shell starts in the background ignores the interrupt key.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def judge(claim, context):
     if claim == "4.3" and "--slow" in sys.argv[1:]:
         print("slow", flush=True)
@@ -54,17 +58,23 @@ def command(capsys):
     return run
 
 
-def start(*arguments: str, cwd: Path, **options: object) -> subprocess.Popen[str]:
-    """Start the command line with fake claims in a process of its own."""
-    return subprocess.Popen(
+@contextlib.contextmanager
+def running(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run the command line with fake claims in a process of its own, and leave nothing behind."""
+    with subprocess.Popen(
         [sys.executable, "-c", WITH_FAKES, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=cwd,
         env=ENVIRONMENT,
-        **options,
-    )
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.usefixtures("fake")
@@ -303,12 +313,12 @@ except SystemExit:
 
 
 def test_a_reader_that_leaves_is_no_error(tmp_path):
-    process = start("verify", "3.3", "--json", cwd=tmp_path)
-    assert process.stdout is not None
-    process.stdout.close()
-    process.stdout = None
-    _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (0, "")
+    with running("verify", "3.3", "--json", cwd=tmp_path) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        process.stdout = None
+        _, errors = process.communicate(timeout=60)
+        assert (process.returncode, errors) == (0, "")
 
 
 def test_an_output_that_is_full_is_one_line(tmp_path):
@@ -341,12 +351,12 @@ def test_an_output_without_greek_letters_still_works(tmp_path):
 
 
 def test_the_interrupt_key_is_one_line_and_status_130(tmp_path):
-    process = start("verify", "--out", "mine", "--slow", cwd=tmp_path, start_new_session=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "slow\n"
-    time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert errors == "noise-geometry: interrupted; 2 of 4 claims are kept in mine\n"
+    with running("verify", "--out", "mine", "--slow", cwd=tmp_path) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "slow\n"
+        time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert errors == "noise-geometry: interrupted; 2 of 4 claims are kept in mine\n"
     assert json.loads((tmp_path / "mine" / "manifest.json").read_text())["status"] == "interrupted"

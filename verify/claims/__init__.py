@@ -123,13 +123,26 @@ def _with_controls(judge_one: Callable[..., Verdict], statement: theory.Statemen
     return timed[0], timed[1:]
 
 
+JUDGED_CONSTANTS = {"mu": "absolute", "g_fixed": "may depend on eps"}
+"""Quantities whose statements have constants in their conditions, and the constants that can always be judged."""
+
+
 def _check_statement(statement: theory.Statement) -> None:
     """Refuse what a statement's claim has no way to judge."""
+    import theory
+
     if statement.lower is None and statement.upper is None:
         raise VerifyError(f"statement {statement.id}: expected a lower or an upper bound, got neither")
+    if statement.hypotheses != theory.statement(statement.base).hypotheses:
+        raise VerifyError(f"hypotheses: expected those of {statement.base}, which the data follow, got others")
     if statement.quantity != "mu" and statement.dimension:
         raise VerifyError(f"dimension: expected no condition on d_eff in statement {statement.base}, got one")
-    if statement.quantity not in {"mu", "g_fixed"} and statement.sample_size:
-        raise VerifyError(
-            f"sample_size: expected no condition on n in the deterministic statement {statement.base}, got one"
-        )
+    if statement.quantity not in JUDGED_CONSTANTS:
+        if statement.sample_size or statement.probability is not None:
+            field = "sample_size" if statement.sample_size else "probability"
+            raise VerifyError(f"{field}: expected none in the deterministic statement {statement.base}, got one")
+        return
+    expected = {"absolute", JUDGED_CONSTANTS[statement.quantity]}
+    if statement.constants not in expected:
+        known = " or ".join(repr(name) for name in sorted(expected))
+        raise VerifyError(f"constants: expected {known} for statement {statement.base}, got {statement.constants!r}")

@@ -77,7 +77,7 @@ def judge_gaussian(statement: theory.Statement, quantity: Quantity, context: Con
         kind="conjecture" if statement.kind == "conjecture" else "theorem",
         state=state,
         basis=Basis.EXACT if shown or state is State.VIOLATED else Basis.SEARCHED,
-        summary=f"{'Refuted' if state is State.VIOLATED else 'Shown' if shown else 'Not refuted'}. {deciding.finding}.",
+        summary=f"{'Refuted' if state is State.VIOLATED else 'Shown' if shown else 'Not refuted'}: {deciding.finding}.",
         witness=witness if state is State.VIOLATED else None,
         evidence=evidence,
         plots=[] if stop_early else [_plot(statement, quantity)],

@@ -29,6 +29,7 @@ import theory
 from verify.claims._context import Context
 from verify.claims._proofs import proof_evidence
 from verify.constants import fitted_constant
+from verify.failure import quantile_level
 from verify.loss_rays import SIDES, Observations, Observed, observe
 from verify.population import population_test
 from verify.rays import RayPlan, lay_ray, symbol_values
@@ -104,7 +105,7 @@ def judge(statement: theory.Statement, context: Context, observations: Observati
         one = observe(ray, statement, context, observations, settings.delta, settings.rounds)
         observed.append(one)
         evidence += [_evidence(one, side) for side in one.trends]
-        evidence += [_closed_evidence(one, side, settings.delta) for side in one.closed]
+        evidence += [_closed_evidence(one, side, quantile_level(statement, settings.delta)) for side in one.closed]
     evidence += proof_evidence(statement)
     state = combine([e.state for e in evidence])
     if state is State.VIOLATED and witness is None:
@@ -150,13 +151,14 @@ def _evidence(one: Observed, side: str) -> Evidence:
     return Evidence(f"ray: {ray.plan.name}; {side} bound", trend.sentence(), trend.state, figures)
 
 
-def _closed_evidence(one: Observed, side: str, delta: float) -> Evidence:
+def _closed_evidence(one: Observed, side: str, level: float) -> Evidence:
     """Say what a bound that lies on the population value showed: every fluctuation breaks it."""
     shares = one.closed[side]
-    certain = all(share.low > delta for share in shares)
+    certain = all(share.low > 1 - level for share in shares)
     finding = (
         f"the bound leaves no room beside the population value 1, and at least "
-        f"{min(share.estimate for share in shares):.0%} of the data sets lie beyond it at every scale (δ = {delta})"
+        f"{min(share.estimate for share in shares):.0%} of the data sets lie beyond it at every scale "
+        f"(a share of {1 - level:.2g} is allowed)"
     )
     state = State.VIOLATED if certain else State.INCONCLUSIVE
     return Evidence(f"ray: {one.ray.plan.name}; {side} bound", finding, state, {"share": [list(s) for s in shares]})
@@ -216,7 +218,7 @@ def _summary(
     """Say the verdict in a sentence or two."""
     against = [e for e in evidence if e.state is State.VIOLATED]
     if against:
-        return f"Refuted. {against[0].test}: {against[0].finding}."
+        return f"Refuted: {against[0].test}: {against[0].finding}."
     slopes = [t.slope.high for one in observed for t in one.trends.values() if t.slope]
     steepest = f"the steepest upper end of a slope is {max(slopes):+.3f}" if slopes else "every bound has slack"
     fitted = f"; fitted constant {constant['estimate']:.3g}" if constant and constant["estimate"] else ""

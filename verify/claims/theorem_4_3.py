@@ -28,10 +28,9 @@ from verify.claims._context import Context
 from verify.claims._proofs import proof_evidence
 from verify.designs import Design
 from verify.direction_profiles import Observations, RayPlan, directions
-from verify.errors import VerifyError
 from verify.population import population_test
 from verify.rare_events import rare_event_test
-from verify.required_samples import SideOfRay, judge_side, symbol_values
+from verify.required_samples import SideOfRay, judge_in_eps, judge_side, symbol_values
 from verify.verdict import Basis, Evidence, Plot, State, Verdict, combine
 from verify.witness import dense_directional_alignment
 
@@ -73,7 +72,7 @@ PROFILES = {
             (_in_directions(6, (1, 4, 16, 64, 256), 80), _in_directions(4, (1, 4, 16, 64), 2500)),
         ),
         delta=0.1,
-        rounds=(58, 116, 232),
+        rounds=(58, 116, 232, 464),
         step=1.15,
     ),
     "full": Settings(
@@ -100,11 +99,7 @@ def judge(statement: theory.Statement, context: Context, observations: Observati
     Returns:
         The verdict.
 
-    Raises:
-        VerifyError: if the statement has a condition on d_eff, which plays no part here.
     """
-    if statement.dimension:
-        raise VerifyError("dimension: expected no condition on d_eff in a statement about fixed directions, got one")
     settings = PROFILES[context.profile]
     population, witness = population_test(statement, context.seed, settings.delta)
     rare, rare_witness = rare_event_test(statement, context.seed)
@@ -119,11 +114,16 @@ def judge(statement: theory.Statement, context: Context, observations: Observati
         judged += on_ray
         evidence += [_evidence(one) for one in on_ray]
         evidence += _beyond_reach(on_ray, plans[0], statement)
+    if statement.constants == "absolute":
+        evidence += _in_eps(statement, context, observations)
     evidence += proof_evidence(statement)
     state = combine([e.state for e in evidence])
     if state is State.VIOLATED and witness is None:
-        worst = max((one for one in judged if one.state is State.VIOLATED), key=_steepness)
-        witness = _ray_witness(worst, statement, context, observations)
+        climbing = [one for one in judged if one.state is State.VIOLATED]
+        if climbing:
+            witness = _ray_witness(max(climbing, key=_steepness), statement, context, observations)
+        else:
+            witness = next(dict(e.figures) for e in evidence if e.state is State.VIOLATED)
     constant = None if state is State.VIOLATED else _constant(judged)
     return Verdict(
         claim=statement.id,
@@ -196,6 +196,23 @@ def _evidence(one: SideOfRay) -> Evidence:
         f"the bound leaves no room beside the population value: at least {least:.0%} of the data sets fail at every n"
     )
     return Evidence(test, found, one.state, figures)
+
+
+def _in_eps(statement: theory.Statement, context: Context, observations: Observations) -> list[Evidence]:
+    """Follow ε → 0 at fixed d, where the statement says that its constants do not depend on ε."""
+    settings = PROFILES[context.profile]
+    plan = settings.rays[0][1]
+    profiles = observations.profiles(plan, settings.step, settings.rounds[0])[0]
+    evidence = []
+    for side in SIDES:
+        if getattr(statement, side) is not None:
+            stream = streams.generator(context.seed, "bootstrap", ("eps", side))
+            trend, needed = judge_in_eps(statement, plan.points[0], side, EPS, settings.delta, profiles, stream)
+            state = trend.state if trend else State.INCONCLUSIVE
+            finding = trend.sentence() if trend else "fewer than three values of ε are within reach"
+            figures = {"side": side, "needed_n": [list(q) for q in needed], "d": plan.points[0][0], "eps": EPS}
+            evidence.append(Evidence(f"ray: ε falls, d = {plan.points[0][0]}; {side} bound", finding, state, figures))
+    return evidence
 
 
 def _beyond_reach(on_ray: list[SideOfRay], plan: RayPlan, statement: theory.Statement) -> list[Evidence]:
@@ -286,7 +303,7 @@ def _summary(
     """Say the verdict in a sentence or two."""
     against = [e for e in evidence if e.state is State.VIOLATED]
     if against:
-        return f"Refuted. {against[0].test}: {against[0].finding}."
+        return f"Refuted: {against[0].test}: {against[0].finding}."
     slopes = [one.trend.slope.high for one in judged if one.trend and one.trend.slope]
     steepest = f"the steepest upper end of a slope is {max(slopes):+.3f}" if slopes else "no slope was measured"
     if state is State.HOLDS:

@@ -1,0 +1,135 @@
+"""Wrong proofs are rejected: every executed step with a sign, an exponent or a constant changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+import theory
+from theory.catalogue import lemma_c1 as c1
+from theory.catalogue import lemma_c2 as c2
+from theory.catalogue import theorem_3_3 as t33
+from theory.catalogue import theorem_4_3 as t43
+
+u, v, uv, rho = c1.var_u, c1.var_v, c1.cov_uv, c2.rho
+eps, delta, K = t43.eps, t43.delta, t43.K
+
+# The function a step runs → its wrong arguments.
+MUTANTS: dict[Callable[..., bool], list[tuple[Any, ...]]] = {
+    c1.isserlis_from_mgf: [(2,), (1,)],
+    c1.moment_from_mgf: [
+        (u * v + uv**2,),
+        (u * v + 3 * uv**2,),
+        (u * v - 2 * uv**2,),
+        (u * v + 2 * uv,),
+        (u**2 * v + 2 * uv**2,),
+        (2 * u * v + uv**2,),
+    ],
+    c1.matrix_identity: [(2, 1, 1), (2, 1, 3), (2, 1, -2), (2, 2, 2), (2, -1, 2), (3, 1, 1), (3, 0, 2)],
+    c1.scalar_from_matrix: [(3, u * v + uv**2), (3, u * v - 2 * uv**2), (3, u * v + 2 * uv**4), (3, u + v)],
+    c1.polarisation: [(3, 1), (3, -c1.sympy.Rational(1, 2)), (3, 2)],
+    c2.alignment_from_moment: [(1 + rho**2,), (1 - 2 * rho**2,), (1 + 2 * rho,), (2 + 2 * rho**2,), (1 + 2 * rho**4,)],
+    c2.centred_from_moment: [(1 + 2 * rho**2,), (1 - rho**2,), (rho**2,), (1 + rho,)],
+    c2.cauchy_schwarz: [(2,), (-1,), (0,)],
+    c2.range_within: [
+        (1 + 2 * rho**2, 1, c2.sympy.Rational(29, 10)),
+        (1 + 2 * rho**2, c2.sympy.Rational(21, 20), 3),
+        (1 + rho**2, 1, c2.sympy.Rational(19, 10)),
+        (1 - 2 * rho**2, 1, 3),
+        (1 + 3 * rho**2, 1, 3),
+        (1 + 2 * rho, 1, 3),
+    ],
+    c2.ends_attained: [
+        (1 + 2 * rho**2, 1, 4),
+        (1 + 2 * rho**2, 0, 3),
+        (1 + rho**2, 1, 3),
+        (2 - rho**2, 1, 2),
+    ],
+    t33.trace_identity: [(1,), (2,)],
+    t33.gram_identity: [(3, 2, 2), (3, 2, 0), (2, 2, 3)],
+    t33.weighted_mean_between: [(-1,), (0,), (-2,)][:1],
+    t33.quotient_between: [(-1,), (0,)],
+    t33.bounds_from_spread: [
+        (1 - eps / 2, 1 + eps, t33.SPREAD),
+        (1 - eps**2, 1 + eps, t33.SPREAD),
+        (1 + eps, 1 + eps, t33.SPREAD),
+        (1 - eps, 1 + eps / 2, t33.SPREAD),
+        (1 - eps, 1 + 2 * eps, t33.SPREAD),
+        (1 - eps, 1 - eps, t33.SPREAD),
+        (1 - eps, 1 + eps**2, t33.SPREAD),
+        (1 - eps, 1 + eps, eps / 2),
+        (1 - eps, 1 + eps, eps / (2 - eps)),
+        (1 - eps, 1 + eps, eps / (1 + eps)),
+        (1 - eps, 1 + eps, eps**2 / (2 + eps)),
+        ((1 - eps) * c1.sympy.Rational(5, 4), 1 + eps, t33.SPREAD),
+    ],
+    t33.spread_at_least: [
+        (t33.SPREAD, eps / 2),
+        (t33.SPREAD, eps),
+        (eps**2 / (2 + eps), eps / 3),
+        (-t33.SPREAD, eps / 3),
+    ],
+    t43.quotient_form: [(1,), (4,), (0,)],
+    t43.invariances: [(1,), (3,), (0,)],
+    t43.population_form: [(1,), (3,), (-2,)],
+    t43.population_range: [(1, 2), (2, 3), (1, -3)],
+    t43.union_bound: [
+        (delta / K, delta / 2),
+        (delta / 2, delta / 2),
+        (delta / (2 * K), delta),
+        (delta / (2 * K**2) * K**2, delta / 2),
+    ],
+    t43.bounds_from_events: [
+        (t43.LOWER, (2 + eps) / (1 - eps) ** 2, 1, 3),
+        (t43.LOWER, (3 - eps) / (1 - eps) ** 2, 1, 3),
+        (t43.LOWER, (3 + eps) / (1 - eps), 1, 3),
+        (t43.LOWER, (3 + eps) / (1 + eps) ** 2, 1, 3),
+        ((1.2 - eps) / (1 + eps) ** 2, t43.UPPER, 1, 3),
+        ((1 + eps) / (1 + eps) ** 2, t43.UPPER, 1, 3),
+        ((1 - eps) / (1 + eps), t43.UPPER, 1, 3),
+        ((1 - eps) / (1 - eps) ** 2, t43.UPPER, 1, 3),
+        (t43.LOWER, t43.UPPER, 0, 3),
+        (t43.LOWER, t43.UPPER, 1, 4),
+        (t43.UPPER, t43.LOWER, 1, 3),
+    ],
+    t43.bounds_nested: [
+        (t43.UPPER, t43.LOWER),
+        (t43.LOWER, (3 - eps) / (1 + eps) ** 2),
+        ((1 + eps) ** 2, t43.UPPER),
+        (t43.LOWER, c1.sympy.Integer(3)),
+    ],
+}
+
+CASES = [(function, arguments) for function, several in MUTANTS.items() for arguments in several]
+
+
+def function_of(step: theory.Step) -> Callable[..., bool]:
+    run = step.run
+    while isinstance(run, partial):
+        run = run.func
+    assert run is not None
+    return run
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"), CASES, ids=[f"{f.__name__}-{index}" for index, (f, _) in enumerate(CASES)]
+)
+def test_a_mutated_step_is_rejected(function, arguments):
+    step = theory.Step("mutant", theory.StepStatus.PROVED, partial(function, *arguments))
+    assert step.execute().status is theory.StepStatus.FAILED
+
+
+def test_every_executed_step_has_mutants():
+    executed = {function_of(step) for s in theory.statements() for step in s.proof.steps if step.run}
+    assert executed == set(MUTANTS)
+    assert len(CASES) >= 60
+
+
+def test_the_last_steps_speak_of_the_statements_own_bounds():
+    for id, function in (("3.3", t33.bounds_from_spread), ("4.3", t43.bounds_from_events)):
+        statement = theory.statement(id)
+        (step,) = [step for step in statement.proof.steps if step.run and function_of(step) is function]
+        assert step.run.args[:2] == (statement.lower, statement.upper)

@@ -1,0 +1,221 @@
+"""What statements compute and say of themselves: bounds, arrays, LaTeX, dictionaries, pickles."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import sympy
+from hypothesis import given
+from hypothesis import strategies as st
+
+import theory
+from theory import Statement, StatementError
+
+IDS = ["C.1", "C.2", "C.2-centred", "3.3", "4.3"]
+SAMPLE = {"eps": 0.2, "delta": 0.05, "n": 1000.0, "d": 20.0, "d_eff": 12.5, "K": 5.0, "rho": -0.4} | {
+    "uSu": 2.0,
+    "vSv": 0.5,
+    "uSv": -0.7,
+}
+
+
+def values_of(statement: Statement) -> dict[str, float]:
+    return {name: SAMPLE[name] for name in statement.symbols}
+
+
+def message(function, *args, **kwargs) -> str:
+    with pytest.raises(StatementError) as caught:
+        function(*args, **kwargs)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("id", "values", "expected"),
+    [
+        ("C.1", {"uSu": 2, "vSv": 3, "uSv": -1}, (8, 8)),
+        ("C.1", {"uSu": 1, "vSv": 1, "uSv": 1}, (3, 3)),
+        ("C.2", {}, (1, 3)),
+        ("C.2", {"rho": 1}, (1, 3)),
+        ("C.2-centred", {"rho": -1}, (1, 2)),
+        ("3.3", {"eps": 0.1}, (0.9, 1.1)),
+        ("3.3", {"eps": Fraction(1, 4), "n": 100, "delta": np.float64(0.1)}, (0.75, 1.25)),
+        ("4.3", {"eps": 0.5}, (0.5 / 2.25, 14)),
+        ("4.3", {"eps": np.float32(0.5), "K": np.int64(3)}, (0.5 / 2.25, 14)),
+    ],
+)
+def test_bounds(id, values, expected):
+    bounds = theory.statement(id).bounds(**values)
+    assert bounds == pytest.approx(expected, rel=1e-15)
+    assert all(type(bound) is float for bound in bounds)
+
+
+@pytest.mark.parametrize(
+    ("id", "values", "words"),
+    [
+        ("3.3", {}, ["expected a value for eps"]),
+        ("C.1", {"uSu": 1}, ["vSv, uSv"]),
+        ("3.3", {"epsilon": 0.1}, ["no symbol 'epsilon'", "did you mean 'eps'", "known: eps, delta, n, d, d_eff"]),
+        ("3.3", {"eps": 0.0}, ["eps: expected a number strictly between 0 and 1, got 0.0"]),
+        ("3.3", {"eps": 1}, ["eps", "got 1"]),
+        ("3.3", {"eps": -0.1}, ["got -0.1"]),
+        ("3.3", {"eps": float("nan")}, ["got nan"]),
+        ("3.3", {"eps": True}, ["got True"]),
+        ("3.3", {"eps": np.True_}, ["eps", "True"]),
+        ("3.3", {"eps": "0.1"}, ["got '0.1'"]),
+        ("3.3", {"eps": None}, ["got None"]),
+        ("3.3", {"eps": 0.1j}, ["got 0.1j"]),
+        ("3.3", {"eps": [0.1]}, ["got [0.1]"]),
+        ("3.3", {"eps": 0.1, "delta": 1.5}, ["delta", "strictly between 0 and 1", "1.5"]),
+        ("3.3", {"eps": 0.1, "n": 0}, ["n: expected a positive finite number, got 0"]),
+        ("3.3", {"eps": 0.1, "d_eff": float("inf")}, ["d_eff", "positive finite", "inf"]),
+        ("4.3", {"eps": 0.1, "K": 10**400}, ["K", "positive finite"]),
+        ("C.2", {"rho": 1.5}, ["rho: expected a number between -1 and 1, got 1.5"]),
+        ("C.1", {"uSu": 1, "vSv": 1, "uSv": 1.1}, ["uSv**2 <= uSu*vSv", "uSv=1.1"]),
+        ("C.1", {"uSu": 1, "vSv": -1, "uSv": 0}, ["vSv: expected a positive"]),
+    ],
+)
+def test_bad_values(id, values, words):
+    said = message(theory.statement(id).bounds, **values)
+    assert all(word in said for word in words), said
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_arrays_agree_with_scalars(id):
+    statement = theory.statement(id)
+    values = values_of(statement)
+    assert float(statement.evaluate("lower", **values)) == statement.bounds(**values)[0]
+    assert float(statement.evaluate("upper", **values)) == statement.bounds(**values)[1]
+
+
+@given(st.lists(st.floats(1e-6, 1 - 1e-6), min_size=1, max_size=5), st.integers(1, 10**9))
+def test_every_entry_is_the_scalar_value(eps, n):
+    statement = theory.statement("4.3")
+    upper = statement.evaluate("upper", eps=np.array(eps), n=n)
+    assert upper.dtype == np.float64
+    assert upper.tolist() == [statement.bounds(eps=entry)[1] for entry in eps]
+
+
+def test_arrays_broadcast():
+    statement = theory.statement("3.3")
+    eps, n = np.linspace(0.1, 0.5, 4), np.array([[10], [1000]])
+    assert statement.evaluate("lower", eps=eps, n=n).shape == (2, 4)
+    (condition,) = statement.evaluate("sample_size", eps=eps, n=n, delta=0.1)
+    np.testing.assert_allclose(condition, np.log(n / 0.1) / eps**2, rtol=1e-14)
+    assert statement.evaluate("probability", delta=0.1) == 0.9
+    assert len(theory.statement("4.3").evaluate("sample_size", d=np.arange(2, 5), K=2, delta=0.1)) == 2
+    assert theory.statement("4.3").evaluate("dimension") == []
+
+
+def test_absent_bounds_are_infinite():
+    statement = theory.statement("3.3").replace(lower=None, upper=None, probability=None)
+    assert statement.bounds() == (-np.inf, np.inf)
+    assert statement.evaluate("lower", eps=np.array([0.1, 0.2])).tolist() == [-np.inf, -np.inf]
+    assert statement.evaluate("probability") == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "words"),
+    [
+        ("uper", {"eps": 0.1}, ["no field 'uper'", "did you mean 'upper'"]),
+        ("title", {}, ["no field 'title'"]),
+        (3, {}, ["no field 3"]),
+        ("upper", {"eps": np.array([0.1, 2.0])}, ["eps", "everywhere, got 2.0"]),
+        ("upper", {"eps": np.array([0.1, np.nan])}, ["got nan"]),
+        ("upper", {"eps": np.array([True])}, ["eps: expected numbers"]),
+        ("upper", {"eps": np.array(["a"])}, ["eps: expected numbers"]),
+        ("upper", {"eps": [[0.1], [0.1, 0.2]]}, ["eps: expected numbers"]),
+        ("upper", {"eps": np.array([0.1, 0.2]), "n": np.array([1, 2, 3])}, ["broadcast", "eps (2,)", "n (3,)"]),
+        ("sample_size", {"eps": 0.1, "n": 10}, ["expected a value for delta"]),
+    ],
+)
+def test_bad_arrays(field, values, words):
+    said = message(theory.statement("3.3").evaluate, field, **values)
+    assert all(word in said for word in words), said
+
+
+def test_results_that_are_not_real_are_refused():
+    statement = theory.statement("3.3").replace(upper="log(eps - 0.5)")
+    assert statement.bounds(eps=0.75)[1] == pytest.approx(np.log(0.25))
+    assert "upper of statement 3.3*: log(eps - 0.5) is not a real number" in message(statement.bounds, eps=0.25)
+    assert "not a real number" in message(statement.evaluate, "upper", eps=np.array([0.75, 0.25]))
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_latex(id):
+    for statement in (theory.statement(id), *(control.statement for control in theory.statement(id).controls)):
+        text = statement.latex()
+        assert text.isascii()
+        assert text.count(r"\[") == text.count(r"\]") == 1
+        assert text.count(r"\begin{") == text.count(r"\end{")
+        depth = 0
+        for character in text.replace(r"\{", "").replace(r"\}", ""):
+            depth += {"{": 1, "}": -1}.get(character, 0)
+            assert depth >= 0
+        assert depth == 0
+        assert statement.id in text
+        assert all(rf"\item {item[0]}" in text for item in statement.hypotheses if item[0].isascii())
+
+
+def test_latex_formulas():
+    text = theory.statement("4.3").latex()
+    assert r"\frac{1 - \varepsilon}{\left(1 + \varepsilon\right)^{2}} \le g(\theta; v_k)" in text
+    assert r"n &\ge C_{1}(\varepsilon)\, d\, \log\left(d\right)" in text
+    assert r"with probability at least $1 - \delta$" in text
+    assert r"d_{\mathrm{eff}} &\ge C\, \frac{" in theory.statement("3.3").latex()
+    assert r"\left(u^\top S v\right)^{2}" in theory.statement("C.1").latex()
+    title = "50% of {a_b} & \\c^d ~ θ₁ ≥ x² – “é”"
+    altered = theory.statement("3.3").replace(title=title).latex()
+    assert r"50\% of \{a\_b\} \& \textbackslash{}c\textasciicircum{}d" in altered
+    assert altered.isascii()
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_dictionary(id):
+    statement = theory.statement(id)
+    described = statement.to_dict()
+    assert json.loads(json.dumps(described)) == described
+    assert described["id"] == id
+    assert set(described["provenance"].values()) <= {"S", "D", "R"}
+    assert [control["id"] for control in described["controls"]] == [control.id for control in statement.controls]
+    assert [step["status"] for step in described["proof"]] == [step.status for step in statement.proof.steps]
+    values = values_of(statement)
+    for side in ("lower", "upper"):
+        read = theory.parse(described[side], statement.symbols)
+        again = statement.replace(**{side: read})
+        assert again.evaluate(side, **values) == pytest.approx(statement.evaluate(side, **values), rel=1e-14)
+    assert len(described["sample_size"]) == len(statement.sample_size)
+
+
+def unpickled(statement: Statement) -> Statement:
+    return pickle.loads(pickle.dumps(statement))  # noqa: S301 (made here)
+
+
+@pytest.mark.parametrize("duplicate", [unpickled, copy.deepcopy, copy.copy])
+def test_statements_travel(duplicate):
+    hostile = theory.statement("4.3").replace(upper="(7.25**2)**((3**64)*(1-2)+0.5*2/n*2) + max(eps, 1 - 1)")
+    for statement in (*theory.statements(), theory.statement("4.3").controls[0].statement, hostile):
+        copied = duplicate(statement)
+        assert copied.to_dict() == statement.to_dict()
+        values = values_of(statement)
+        assert copied.bounds(**values) == pytest.approx(statement.bounds(**values), rel=1e-14)
+        assert len(copied.controls) == len(statement.controls)
+
+
+def test_a_statement_checks_itself():
+    parts = {name: getattr(theory.statement("3.3"), name) for name in Statement.__dataclass_fields__}
+    assert "kind: expected one of theorem" in message(Statement, **{**parts, "kind": "law"})
+    assert "quantity: expected one of" in message(Statement, **{**parts, "quantity": "nu"})
+    assert "provenance: expected S, D or R" in message(Statement, **{**parts, "provenance": {"lower": "X"}})
+    assert "expected its own symbols only, got foo" in message(Statement, **{**parts, "lower": sympy.Symbol("foo")})
+    assert "expected sums" in message(Statement, **{**parts, "lower": sympy.sin(sympy.Symbol("eps"))})
+
+
+def test_repr_is_one_line():
+    assert repr(theory.statement("3.3")) == "<Statement 3.3: 1 - eps ≤ μ(θ) ≤ 1 + eps>"
+    assert repr(theory.statement("3.3").replace(lower=None)) == "<Statement 3.3*: μ(θ) ≤ 1 + eps>"
