@@ -53,7 +53,13 @@ def is_identity(left: sympy.Expr, right: sympy.Expr) -> bool:
     Returns:
         Whether their difference reduces to zero.
     """
-    return bool(sympy.cancel(sympy.together(left - right)) == 0)
+    difference = sympy.sympify(left - right)
+    # One point is enough to refute, and spares the cancelling of large fractions that do not vanish.
+    names = sorted(difference.free_symbols, key=str)
+    at_point = difference.xreplace({name: sympy.Rational(2 * k + 3, k + 2) for k, name in enumerate(names)})
+    if at_point.is_Rational and at_point != 0:
+        return False
+    return bool(sympy.cancel(sympy.together(difference)) == 0)
 
 
 def _coefficients(expression: sympy.Expr, box: Box) -> tuple[list[sympy.Expr], list[sympy.Expr]]:

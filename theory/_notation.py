@@ -101,7 +101,7 @@ class _Text:
         below: list[_Written] = []
         for factor in factors:
             if factor.is_Rational and factor >= 0:
-                numerator, denominator = _ratio(factor)
+                numerator, denominator = _ratio(factor, alone=len(factors) == 1)
                 above += [_Written(self.number(numerator), _ATOM)] if numerator != 1 else []
                 below += [_Written(self.number(denominator), _ATOM)] if denominator != 1 else []
             elif factor.is_Pow and factor.exp.is_Rational and factor.exp < 0:
@@ -212,8 +212,10 @@ def _exact(node: sympy.Expr) -> sympy.Expr:
     return sympy.Rational(repr(float(node))) if node.is_Float else node
 
 
-def _ratio(number: sympy.Rational) -> tuple[sympy.Rational, sympy.Rational]:
-    """Split a rational into a decimal and an integer to divide it by, which is one wherever that is exact."""
+def _ratio(number: sympy.Rational, alone: bool) -> tuple[sympy.Rational, sympy.Rational]:
+    """Split a rational into a decimal and an integer to divide it by, the latter one wherever that is exact."""
+    if number.p == 1 and number.q < 10 and not alone:
+        return sympy.S.One, sympy.Integer(number.q)
     rest = int(number.q)
     for prime in (2, 5):
         while rest % prime == 0:

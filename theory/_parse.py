@@ -67,8 +67,8 @@ def parse(text: str, symbols: Iterable[str]) -> sympy.Expr:
             line and names the position, what stands there and what was expected.
 
     Example:
-        >>> parse("(1 + eps)*0.1", ["eps"])
-        (1 + eps)/10
+        >>> parse("(1 + eps)**2", ["eps"])
+        (eps + 1)**2
     """
     if not isinstance(text, str):
         raise StatementError(f"expression: expected a string, got {shown(text)}")

@@ -294,7 +294,8 @@ class Statement:
         result = evaluate(expression, values)
         shape = np.broadcast_shapes(*(np.shape(value) for value in values.values()))
         if np.isnan(result).any():
-            raise StatementError(f"{name} of statement {self.id}: {expression} is not a real number at these values")
+            text = shown(expression_text(expression))
+            raise StatementError(f"{name} of statement {self.id}: {text} is not a real number at these values")
         return np.array(np.broadcast_to(result, shape))
 
     def _checked_except(

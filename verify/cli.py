@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from verify.commands import PROGRAM
 from verify.errors import VerifyError
 
 if TYPE_CHECKING:
     from theory import Statement
 
-PROGRAM = "noise-geometry"
 BAD_USAGE = 2
 INTERNAL_ERROR = 70
 INTERRUPTED = 130

@@ -142,7 +142,7 @@ def test_bad_arrays(field, values, words):
 def test_results_that_are_not_real_are_refused():
     statement = theory.statement("3.3").replace(upper="log(eps - 0.5)")
     assert statement.bounds(eps=0.75)[1] == pytest.approx(np.log(0.25))
-    assert "upper of statement 3.3*: log(eps - 0.5) is not a real number" in message(statement.bounds, eps=0.25)
+    assert "upper of statement 3.3*: 'log(eps - 0.5)' is not a real number" in message(statement.bounds, eps=0.25)
     assert "not a real number" in message(statement.evaluate, "upper", eps=np.array([0.75, 0.25]))
 
 

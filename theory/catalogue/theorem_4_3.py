@@ -156,8 +156,9 @@ def _proof() -> Proof:
             "event A: ‖(1/n)Σ(v_k·zᵢ)² zᵢzᵢᵀ − (I + 2v_kv_kᵀ)‖ ≤ ε for each k, w.p. ≥ 1 − δ/2",
             cited,
             None,
-            "Cai et al. (2022), Lemma 17, for one direction, n ≥ C₁(ε) d log d; for K of them the rare events where "
-            "max (v_k·zᵢ)² is of order log(K/δ) ask for n ≥ C₂(ε)(d + log(K/δ)) log(K/δ)",
+            "Cai et al. (2022), Lemma 17, for one direction, n ≥ C₁(ε) d log d. That K of them, or a small δ, ask for "
+            "n ≥ C₂(ε)(d + log(K/δ)) log(K/δ), because max (v_k·zᵢ)² is then of order log(K/δ), is ours: needed, by "
+            "the two examples of the provenance, and seen to be enough in experiments, but not proved here",
         ),
         Step(
             "event B: ‖Ŝ − I‖ ≤ ε, w.p. ≥ 1 − δ/2",

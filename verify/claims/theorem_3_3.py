@@ -49,9 +49,9 @@ QUICK = (
     RayPlan("isotropic, n has slack at fixed ε", "isotropic", n_top=4000, rank_top=60, n_slack=100, eps=(0.5, 0.5)),
 )
 FULL = (
-    RayPlan("masked, all conditions bind", "masked", n_top=20_000, rank_top=2000, n_floor=240),
+    RayPlan("masked, all conditions bind", "masked", n_top=10_000, rank_top=1000, n_floor=240),
     RayPlan("masked, n has slack at fixed ε", "masked", 300_000, rank_top=10, n_slack=100, eps=(0.5, 0.5), repeats=4),
-    RayPlan("isotropic, all conditions bind", "isotropic", n_top=2400, rank_top=2400),
+    RayPlan("isotropic, all conditions bind", "isotropic", n_top=2000, rank_top=2000),
     RayPlan("spiked, all conditions bind", "spiked", n_top=1000, rank_top=1000),
     RayPlan("isotropic, d_eff has slack", "isotropic", n_top=400, rank_top=4000, rank_slack=30),
     RayPlan("isotropic, n has slack at fixed ε", "isotropic", n_top=20_000, rank_top=100, n_slack=150, eps=(0.5, 0.5)),
@@ -74,7 +74,7 @@ class Settings(NamedTuple):
 
 PROFILES = {
     "quick": Settings(QUICK, 0.1, (40, 80, 160)),
-    "full": Settings(FULL, 0.05, (118, 236, 472)),
+    "full": Settings(FULL, 0.05, (118, 236)),
 }
 
 

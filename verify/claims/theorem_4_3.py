@@ -77,12 +77,12 @@ PROFILES = {
     ),
     "full": Settings(
         rays=(
-            (_in_dimension((8, 16, 32, 64, 128, 256), 48), _in_dimension((8, 16, 32, 64), 600)),
+            (_in_dimension((8, 16, 32, 64, 128, 192), 40), _in_dimension((8, 16, 32, 64), 600)),
             (_in_directions(8, (1, 4, 16, 64, 256, 1024), 160), _in_directions(4, (1, 4, 16, 64, 256), 5000)),
         ),
         delta=0.05,
-        rounds=(236, 472, 944),
-        step=1.08,
+        rounds=(118, 236, 472),
+        step=1.1,
     ),
 }
 
