@@ -123,8 +123,11 @@ def _anchored(
         anchor = top
     elif statement.sample_size:
         constants["sample_size"] = plan.n_top / requirement(statement, "sample_size", top, grid[-1], delta)
+        if plan.rank_slack is None and statement.dimension:
+            # Only for the search of the first point: the condition on n may contain d_eff.
+            constants["dimension"] = plan.rank_top / requirement(statement, "dimension", top, grid[-1], delta)
         sizes = [_design_at(plan, statement, constants, e, delta, 1.0).n for e in grid]
-        first = next(i for i, n in enumerate(sizes) if n >= min(plan.n_floor, plan.n_top / 3))
+        first = next((i for i, n in enumerate(sizes) if n >= min(plan.n_floor, plan.n_top / 3)), 0)
         eps, rank = grid[first], max(3, round(sizes[first] * plan.rank_top / plan.n_top))
         anchor = Design(plan.family, sizes[first], rank)
     if plan.rank_slack is None and statement.dimension:

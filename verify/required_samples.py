@@ -225,6 +225,24 @@ def _separated(statement: theory.Statement) -> theory.Statement:
     return statement.replace(sample_size=[term for of_one in terms for term in of_one]) if terms else statement
 
 
+def positive_conditions(
+    statement: theory.Statement, eps: float, delta: float, point: tuple[int, int], n: float
+) -> list[float]:
+    """Evaluate the conditions, sums split into their terms.
+
+    Args:
+        statement: gives the conditions.
+        eps: ε.
+        delta: δ.
+        point: d and K.
+        n: number of samples.
+
+    Returns:
+        Right-hand sides f of n ≥ C f.
+    """
+    return [float(f) for f in _conditions(_separated(statement), eps, delta, point, n)]
+
+
 def _log_ratios(
     statement: theory.Statement, at: Sequence[tuple[float, tuple[int, int]]], delta: float, needed: Sequence[np.ndarray]
 ) -> list[np.ndarray]:

@@ -50,7 +50,9 @@ def test_a_draw_is_named_by_design_seed_and_trial(design, seed, trial):
     np.testing.assert_array_equal(X, Design(*design).draw(seed, trial))
     assert not np.array_equal(X, design.draw(seed + 1, trial))
     assert not np.array_equal(X, design.draw(seed, trial + 1))
-    np.testing.assert_array_equal(X[:, : design.leading_columns(seed, trial).shape[1]], design.leading_columns(seed, trial))
+    np.testing.assert_array_equal(
+        X[:, : design.leading_columns(seed, trial).shape[1]], design.leading_columns(seed, trial)
+    )
 
 
 def test_designs_of_other_sizes_or_families_are_independent_draws():

@@ -77,9 +77,10 @@ def test_rho_grows_with_the_deviation_and_falls_with_the_room():
 
 
 def test_no_deviation_and_no_bound_leave_nothing_to_cover():
-    assert log_ratio(theory.statement("3.3"), "upper", POINT, np.array([[0.5, 1.0], [0.5, 0.9]]), DELTA).tolist() == [
-        -math.inf
-    ] * 2
+    assert (
+        log_ratio(theory.statement("3.3"), "upper", POINT, np.array([[0.5, 1.0], [0.5, 0.9]]), DELTA).tolist()
+        == [-math.inf] * 2
+    )
     assert log_ratio(theory.statement("3.3"), "lower", POINT, np.array([[1.0, 2.0]]), DELTA) == -math.inf
     unbounded = theory.statement("3.3").replace(upper=None)
     assert log_ratio(unbounded, "upper", POINT, np.array([[0.5, 7.0]]), DELTA) == -math.inf

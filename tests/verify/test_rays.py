@@ -120,7 +120,7 @@ def test_a_condition_that_asks_for_too_much_shortens_the_ray():
     grid = np.geomspace(*BOTH.eps, 40)
     beyond = max(eps for eps in grid if eps < ray.points[-1].eps * (1 - 1e-9))
     constant = ray.constants["dimension"]
-    n = ray.points[-1].design.n
+    n = ray.points[-1].design.n * (ray.points[-1].eps / beyond) ** 2.5
     assert constant * math.log(n / DELTA) / beyond**6 > LARGEST * BOTH.rank_top
 
 

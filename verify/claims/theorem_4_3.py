@@ -6,9 +6,9 @@ Problem:
 Method:
     ε is fixed. For each data set and direction the extremes of g over all θ are exact (oracle 2), on the first n rows
     for a grid of n. The smallest n from which on the bounds hold is compared with the conditions on n, along rays in d
-    (one direction) and in K (fixed d), each side of the bound by itself (`verify.required_samples`). A third ray
-    follows δ → 0 by a lower bound on the probability of failure (`verify.rare_events`). The spectrum of the inputs
-    drops out: g depends on them only through the whitened rows.
+    (one direction) and in K (fixed d), each side of the bound by itself (`verify.required_samples`). Two more rays
+    follow δ → 0 by lower bounds on the probability of failure (`verify.rare_events`, `verify.rare_rows`). The spectrum
+    of the inputs drops out: g depends on them only through the whitened rows.
 
 Guarantee:
     `holds` when no ray climbs at any ε that the budget reaches (`verify.trend`) and the population range [1, 3] lies
@@ -30,6 +30,7 @@ from verify.designs import Design
 from verify.direction_profiles import Observations, RayPlan, directions
 from verify.population import population_test
 from verify.rare_events import rare_event_test
+from verify.rare_rows import rare_row_test
 from verify.required_samples import SideOfRay, judge_in_eps, judge_side, symbol_values
 from verify.verdict import Basis, Evidence, Plot, State, Verdict, combine
 from verify.witness import dense_directional_alignment
@@ -105,6 +106,9 @@ def judge(statement: theory.Statement, context: Context, observations: Observati
     rare, rare_witness = rare_event_test(statement, context.seed)
     evidence = [population, rare]
     witness = witness or rare_witness
+    if witness is None:
+        row, witness = rare_row_test(statement, context.seed)
+        evidence.append(row)
     judged: list[SideOfRay] = []
     for number, plans in enumerate(settings.rays):
         if stop_early and State.VIOLATED in [e.state for e in evidence]:
