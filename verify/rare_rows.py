@@ -24,7 +24,7 @@ from verify.witness import dense_directional_alignment
 DIMENSIONS = (30, 60, 120)
 DIRECTIONS = 2
 SIZE = 0.87
-"""s in units of √(d log d) times the upper bound less 1: then n is some twenty times d, and the row's leverage small."""
+"""s in units of √(d log d) times the upper bound less 1, so that n is some twenty times d and the leverage small."""
 DRAWS = 8
 LARGEST_BOUND = 30.0
 """Bounds above this would need probabilities below the smallest number."""
