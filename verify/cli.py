@@ -96,8 +96,8 @@ def _verify(
         typer.Option(
             metavar="FIELD=VALUE",
             show_default=False,
-            help="Judge a changed statement: lower, upper, probability, sample_size, dimension, constants, kind, title "
-            "or hypotheses; may be repeated; nothing after = drops it.",
+            help="Judge a changed statement: lower, upper, probability, sample_size, dimension, constants, kind or "
+            "title; may be repeated; nothing after = drops it.",
         ),
     ] = None,
     profile: Annotated[str, typer.Option(metavar="quick|full", help="How much to compute.")] = "quick",

@@ -123,7 +123,7 @@ def test_gram_needs_no_jacobian_memory():
     assert peak < 100e6
 
 
-@given(st.floats(-700, 700), st.floats(0, 1), st.sampled_from(["leaky_relu", "smooth"]))
+@given(st.floats(-700, 700, allow_subnormal=False), st.floats(0, 1), st.sampled_from(["leaky_relu", "smooth"]))
 def test_derivatives_stay_in_their_range(z, slope, activation):
     model = simulate.TwoLayer(1, 1, slope=slope, activation=activation, outer=[1.0])
     low, high = model.derivative_range

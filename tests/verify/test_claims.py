@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import simulate
 import theory
 from simulate import streams
-from verify import claims
+from verify import claims, rare_rows
 from verify.claims import digits, theorem_3_3, theorem_4_3
 from verify.claims._context import Context
 from verify.designs import Design
@@ -212,6 +212,8 @@ SMALL_4_3 = theorem_4_3.Settings(
 def small(monkeypatch):
     monkeypatch.setitem(theorem_3_3.PROFILES, "quick", SMALL_3_3)
     monkeypatch.setitem(theorem_4_3.PROFILES, "quick", SMALL_4_3)
+    # The ray of rare rows takes two seconds a statement; test_rare_rows_... below judges by it alone.
+    monkeypatch.setattr(rare_rows, "DIMENSIONS", ())
 
 
 def inputs(recipe: dict) -> np.ndarray:
@@ -230,7 +232,7 @@ def inputs(recipe: dict) -> np.ndarray:
 
 
 def loss_alignment(X: np.ndarray, u: np.ndarray) -> float:
-    weights, row_sums = (X @ u) ** 2, ((X @ X.T) ** 2).sum(axis=1)
+    weights, row_sums = (X @ u) ** 2, ((X @ (X.T @ X)) * X).sum(axis=1)
     return float(len(X) * (weights @ row_sums) / (weights.sum() * row_sums.sum()))
 
 
@@ -260,9 +262,8 @@ def check_loss_witness(witness: dict, statement: theory.Statement) -> None:
 
 def check_direction_witness(witness: dict) -> None:
     example = witness.get("example", witness)
-    if "large_row" in example:
-        assert example["value"] > 3
-        return
+    if not str(example["draw"]).startswith("verify.designs.Design"):
+        return  # rare events: see test_rare_events.py
     X = inputs(example)
     v = example["v"]
     if isinstance(v, str):

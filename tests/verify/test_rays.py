@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -83,7 +84,7 @@ def test_slack_grows_along_the_ray():
         sizes = [point.design.n if field == "sample_size" else point.design.rank for point in ray.points]
         needed = [max(values(altered(), field, point)) for point in ray.points]
         slack = [size / f for size, f in zip(sizes, needed, strict=True)]
-        assert all(later > 1.05 * earlier for earlier, later in zip(slack, slack[1:], strict=False))
+        assert all(later > 1.05 * earlier for earlier, later in itertools.pairwise(slack))
         assert ray.constants[field] is None
 
 

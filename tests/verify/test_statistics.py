@@ -1,4 +1,4 @@
-"""Intervals against SciPy, exact enumeration and simulation; false-alarm rates of the statistical tests are below 1e-6."""
+"""Intervals against SciPy, exact enumeration and simulation; statistical tests fail falsely less than once in 10⁶."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ LEVEL = 0.9
 
 
 def ray(slope: float, noise: float, seed: int, trials: int = 40, scales: np.ndarray = SCALES) -> list[np.ndarray]:
-    """log ρ of data sets whose every quantile climbs with the slope."""
+    """Log ρ of data sets whose every quantile climbs with the slope."""
     stream = np.random.default_rng(seed)
     return [slope * (at - scales[0]) + noise * stream.standard_normal(trials) for at in scales]
 

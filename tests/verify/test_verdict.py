@@ -21,7 +21,9 @@ nested = st.recursive(
         st.floats(allow_nan=True).map(np.float64), st.integers(0, 9).map(np.int64),
         st.lists(st.floats(), max_size=3).map(np.array),
     ),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3), st.tuples(inner)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3), st.tuples(inner)
+    ),
     max_leaves=8,
 )  # fmt: skip
 
