@@ -123,6 +123,9 @@ def observe(
         for side in SIDES:
             if getattr(statement, side) is None:
                 continue
+            if side == "lower" and all(_says_nothing(statement, point, delta) for point in ray.points):
+                trends[side] = Trend(State.HOLDS, None, None, [Interval(0.0, 0.0, 0.0)] * len(ray.points), slack=True)
+                continue
             if any(_room(statement, side, point, delta)[0] <= NO_ROOM for point in ray.points):
                 closed[side] = [_share_beyond(side, e) for e in extremes]
                 continue
@@ -158,6 +161,12 @@ def log_ratio(
             if room < math.inf
             else np.full(len(extremes), -math.inf)
         )
+
+
+def _says_nothing(statement: theory.Statement, point: RayPoint, delta: float) -> bool:
+    """Whether a lower bound is at most 0, where μ always is."""
+    values = symbol_values(statement, point.design, point.eps, delta)
+    return float(np.asarray(statement.evaluate("lower", **values))) <= 0
 
 
 def _deviation(side: str, extremes: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import sympy
 
 import theory
 from verify.designs import Design
@@ -99,6 +100,7 @@ def lay_ray(plan: RayPlan, statement: theory.Statement, delta: float, points: in
     Returns:
         The ray.
     """
+    statement = _leading(statement)
     grid = np.geomspace(*plan.eps, 40)
     constants, first = _anchored(plan, statement, grid, delta)
     largest = LARGEST * plan.rank_top
@@ -110,6 +112,31 @@ def lay_ray(plan: RayPlan, statement: theory.Statement, delta: float, points: in
         for eps, position in zip(eps_grid, np.linspace(0, 1, points), strict=True)
     ]
     return _scaled(plan, designs, eps_grid, constants)
+
+
+def _leading(statement: theory.Statement) -> theory.Statement:
+    """Keep the terms of each condition that lead as ε → 0: with free constants the others only delay them."""
+    kept = {}
+    for field in ("sample_size", "dimension"):
+        terms = [term for f in getattr(statement, field) for term in _terms(f)]
+        if len(terms) > 1:
+            split = statement.replace(**{field: terms})
+            large, small = (_values_at(split, field, eps) for eps in (0.5, 1e-4))
+            growth = [b / a if a > 0 else 0.0 for a, b in zip(large, small, strict=True)]
+            kept[field] = [term for term, g in zip(terms, growth, strict=True) if g >= max(growth) / 10]
+    return statement.replace(**kept) if kept else statement
+
+
+def _terms(condition: sympy.Expr) -> list[sympy.Expr]:
+    """Split a condition n ≥ C f at sums and maxima: with constants of their own the parts say the same."""
+    parts = condition.args if isinstance(condition, sympy.Max) else (condition,)
+    return [term for part in parts for term in sympy.expand(part, log=False).as_ordered_terms()]
+
+
+def _values_at(statement: theory.Statement, field: str, eps: float) -> list[float]:
+    """Evaluate conditions at a typical design."""
+    values = symbol_values(statement, Design("isotropic", 10**6, 1000), eps, 0.1)
+    return [float(f) for f in statement.evaluate(field, **values)]
 
 
 def _anchored(

@@ -20,8 +20,10 @@ HOLDS_BELOW = 0.1
 """A ray supports `holds` when the upper end of the slope's interval is below this."""
 VIOLATED_ABOVE = 0.05
 """A ray refutes when the lower end of the slope's interval is above this (it takes precedence over `holds`)."""
-FLOOR = math.log(0.01)
-"""Ratios below 1 % are slack: their logarithm is cut here, so that no noise around zero is mistaken for a trend."""
+FLOOR = math.log(0.1)
+"""Ratios below 10 % are slack: their logarithm is cut here, so that no noise around zero is mistaken for a trend."""
+SHORTEST = 0.2
+"""Smallest difference of log scale over which a slope means anything."""
 HOLDS_CONFIDENCE = 0.99
 VIOLATED_CONFIDENCE = 0.999
 
@@ -51,7 +53,11 @@ class Trend:
             One clause without a full stop.
         """
         if self.slope is None:
-            return "the bound has slack at every scale (ρ below 1 %)"
+            return (
+                "the bound has slack at every scale (ρ below 10 %)"
+                if self.slack
+                else "the scale does not grow along this ray"
+            )
         span = f"{self.ratios[0].estimate:.3g} → {self.ratios[-1].estimate:.3g}"
         late = ""
         if self.state is State.VIOLATED and self.top_slope and self.slope.low <= VIOLATED_ABOVE:
@@ -80,6 +86,8 @@ def judge_trend(
     ratios = [Interval(*(math.exp(v) for v in quantile_interval(sample, level))) for sample in samples]
     if all(np.quantile(sample, level) <= FLOOR + 1e-9 for sample in samples):
         return Trend(State.HOLDS, None, None, ratios, slack=True)
+    if x[-1] - x[0] < SHORTEST:
+        return Trend(State.INCONCLUSIVE, None, None, ratios)
     slope = slope_interval(x, samples, level, HOLDS_CONFIDENCE, generator)
     strict = slope_interval(x, samples, level, VIOLATED_CONFIDENCE, generator)
     top = None

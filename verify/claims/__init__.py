@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 import time
 from collections.abc import Callable
 from functools import partial
@@ -142,7 +143,41 @@ def _check_statement(statement: theory.Statement) -> None:
             field = "sample_size" if statement.sample_size else "probability"
             raise VerifyError(f"{field}: expected none in the deterministic statement {statement.base}, got one")
         return
+    _check_conditions(statement)
     expected = {"absolute", JUDGED_CONSTANTS[statement.quantity]}
     if statement.constants not in expected:
         known = " or ".join(repr(name) for name in sorted(expected))
         raise VerifyError(f"constants: expected {known} for statement {statement.base}, got {statement.constants!r}")
+
+
+def _check_conditions(statement: theory.Statement) -> None:
+    """Refuse conditions that are none, such as n ≥ C n, and probabilities of anything but δ."""
+    free = statement.probability.free_symbols if statement.probability is not None else ()
+    if {str(symbol) for symbol in free} - {"delta"}:
+        raise VerifyError(f"probability: expected an expression in delta alone, got {statement.probability}")
+    for field in ("sample_size", "dimension"):
+        for number, expression in enumerate(getattr(statement, field)):
+            problem = _problem(statement, field, number)
+            if problem:
+                raise VerifyError(f"{field}: expected a condition that {problem}, got {expression}")
+
+
+def _problem(statement: theory.Statement, field: str, number: int) -> str:
+    """Say what is wrong with a condition; nothing if it can be judged."""
+    import numpy as np
+
+    def value(eps: float, n: float) -> float:
+        known = {"eps": eps, "delta": 0.1, "n": n, "d": 1e3, "d_eff": 1e3, "K": 16.0}
+        values = {name: given for name, given in known.items() if name in statement.symbols}
+        with np.errstate(all="ignore"):
+            return float(statement.evaluate(field, **values)[number])
+
+    at = [value(eps, 1e6) for eps in (0.5, 0.35, 0.2, 0.1)]
+    if not all(0 < f < float("inf") for f in at):
+        return "is positive and finite for every eps from 0.1 to 0.5"
+    if any(later < earlier * (1 - 1e-9) for earlier, later in itertools.pairwise(at)):
+        return "does not weaken as eps falls"
+    growth = value(0.2, 2e6) / value(0.2, 1e6)
+    if growth < 1 - 1e-9 or (field == "sample_size" and growth > 1.9):
+        return "grows with n, but more slowly than n"
+    return ""
