@@ -72,7 +72,19 @@ def _tightens(statement: theory.Statement) -> bool:
     growth = {field: _growth(statement, field) for field in ("lower", "upper", "sample_size", "dimension")}
     if growth["lower"] > 1 or growth["upper"] > 1 or growth["dimension"] > 1:
         return True
+    if statement.dimension and growth["sample_size"] > 1 and _follows_n(statement):
+        return True
     return growth["sample_size"] > (POWER if statement.dimension else 1)
+
+
+def _follows_n(statement: theory.Statement) -> bool:
+    """Whether the condition on d_eff grows with n like a power, and so with δ where that on n does."""
+    sizes = []
+    for n in (1e6, 1e12):
+        known = {"eps": 0.5, "delta": 0.1, "n": n, "d": 1e3, "d_eff": 1e3}
+        values = {name: value for name, value in known.items() if name in statement.symbols}
+        sizes.append(max(float(f) for f in statement.evaluate("dimension", **values)))
+    return sizes[1] > 10 * sizes[0]
 
 
 def _growth(statement: theory.Statement, field: str) -> float:
