@@ -24,7 +24,7 @@ CONDITIONS = {
     "two conditions": {"sample_size": ["log(n/delta)/eps**2", "3/eps**3"]},
     "slower in d": {"dimension": ["1/eps"]},
     "faster in d": {"dimension": ["log(n/delta)/eps**3"]},
-    "d_eff in n": {"sample_size": ["log(n/delta)/eps**2", "d_eff/eps"]},
+    "d_eff in n": {"sample_size": ["log(n/delta)/eps**2", "sqrt(d_eff)*log(n/delta)/eps**2/9"]},
     "n in d_eff": {"dimension": ["log(n/delta)*sqrt(n)/eps"]},
 }
 
@@ -59,6 +59,17 @@ def test_binding_conditions_are_met_with_equality(plan, changes):
             assert quantity(point.design) >= 2
             # Equality up to the next integer; 2 is the smallest size.
             assert needed - 1e-6 <= quantity(point.design) < max(needed + 1 + 1e-6, 3)
+
+
+@pytest.mark.parametrize("slower", ["1000", "1/eps", "30*log(n/delta)/eps"])
+@pytest.mark.parametrize("joined", ["{} + {}", "max({}, {})", "{}"])
+@pytest.mark.parametrize("plan", [BOTH, MASKED], ids=lambda plan: plan.family)
+def test_terms_that_do_not_lead_as_eps_falls_only_delay_a_condition(plan, slower, joined):
+    # n ≥ C (f + g), n ≥ C max(f, g), and n ≥ C f with n ≥ C g, say the same for some C as n ≥ C₁ f and n ≥ C₂ g.
+    condition = "log(n/delta)/eps**2"
+    entries = [joined.format(condition, slower)] if joined != "{}" else [condition, slower]
+    ray = lay_ray(plan, altered(sample_size=entries, dimension=entries), DELTA)
+    assert [point.design for point in ray.points] == [point.design for point in lay_ray(plan, altered(), DELTA).points]
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
