@@ -22,6 +22,7 @@ VIOLATED_ABOVE = 0.05
 """A ray refutes when the lower end of the slope's interval is above this (it takes precedence over `holds`)."""
 FLOOR = math.log(0.1)
 """Ratios below 10 % are slack: their logarithm is cut here, so that no noise around zero is mistaken for a trend."""
+FAR_BELOW = math.log(1e-6)
 SHORTEST = 0.2
 """Smallest difference of log scale over which a slope means anything."""
 HOLDS_CONFIDENCE = 0.99
@@ -85,6 +86,11 @@ def judge_trend(
     samples = [np.maximum(np.asarray(sample, dtype=np.float64), FLOOR) for sample in log_ratios]
     ratios = [Interval(*(math.exp(v) for v in quantile_interval(sample, level))) for sample in samples]
     if all(np.quantile(sample, level) <= FLOOR + 1e-9 for sample in samples):
+        raw = [np.maximum(np.asarray(sample, dtype=np.float64), FAR_BELOW) for sample in log_ratios]
+        rising = slope_interval(x, raw, level, VIOLATED_CONFIDENCE, generator) if x[-1] - x[0] >= SHORTEST else None
+        if rising is not None and rising.low > VIOLATED_ABOVE:
+            # A loose bound that is being caught up with: no violation in sight, but no support either.
+            return Trend(State.INCONCLUSIVE, rising, None, ratios)
         return Trend(State.HOLDS, None, None, ratios, slack=True)
     if x[-1] - x[0] < SHORTEST:
         return Trend(State.INCONCLUSIVE, None, None, ratios)
