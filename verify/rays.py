@@ -116,7 +116,7 @@ def lay_ray(plan: RayPlan, statement: theory.Statement, delta: float, points: in
 
 def _leading(statement: theory.Statement) -> theory.Statement:
     """Keep the terms of the conditions that lead as ε → 0: with free constants the others only delay them."""
-    # Terms with d or d_eff are kept: how fast they grow depends on the ray.
+    # Terms with d, d_eff or a power of n are kept: how fast they grow depends on the ray.
     kept = {}
     for field in ("sample_size", "dimension"):
         terms = [term for f in getattr(statement, field) for term in _terms(f)]
@@ -125,7 +125,11 @@ def _leading(statement: theory.Statement) -> theory.Statement:
         split = statement.replace(**{field: terms})
         large, small = (_values_at(split, field, eps) for eps in (0.5, 1e-4))
         growth = [b / a if a > 0 else 0.0 for a, b in zip(large, small, strict=True)]
-        coupled = [bool({str(symbol) for symbol in term.free_symbols} & {"d", "d_eff"}) for term in terms]
+        further = _values_at(split, field, 0.5, n=10**12)
+        coupled = [
+            b > 5 * a or bool({str(symbol) for symbol in term.free_symbols} & {"d", "d_eff"})
+            for term, a, b in zip(terms, large, further, strict=True)
+        ]
         most = max((g for g, held in zip(growth, coupled, strict=True) if not held), default=0.0)
         kept[field] = [t for t, g, held in zip(terms, growth, coupled, strict=True) if held or g >= most / 10]
     return statement.replace(**kept) if kept else statement
@@ -137,9 +141,9 @@ def _terms(condition: sympy.Expr) -> list[sympy.Expr]:
     return [term for part in parts for term in sympy.expand(part, log=False).as_ordered_terms()]
 
 
-def _values_at(statement: theory.Statement, field: str, eps: float) -> list[float]:
+def _values_at(statement: theory.Statement, field: str, eps: float, n: int = 10**6) -> list[float]:
     """Evaluate conditions at a typical design."""
-    values = symbol_values(statement, Design("isotropic", 10**6, 1000), eps, 0.1)
+    values = symbol_values(statement, Design("isotropic", n, 1000), eps, 0.1)
     return [float(f) for f in statement.evaluate(field, **values)]
 
 
