@@ -133,7 +133,7 @@ def test_the_example_is_drawn_again_from_its_recipe():
     _, witness = rare_event_test(sample_sizes("d*log(d)", "log(K/delta)"), 5)
     example = witness["example"]
     n = example["n"]
-    stream = streams.generator(example["seed"], "rare events", (n, "witness"))
+    stream = streams.generator(example["seed"], "rare events", (n, "witness"), example["trial"])
     first = failure_probability(sample_sizes("d*log(d)", "log(K/delta)"), n, 5)
     z = _conditional_draw(n, first.threshold, stream)
     value = n * float(np.sum(z**4)) / float(np.sum(z**2)) ** 2
