@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -132,7 +133,9 @@ def observe(
             ratios = [log_ratio(statement, side, p, e, delta) for p, e in zip(ray.points, extremes, strict=True)]
             stream = streams.generator(context.seed, "bootstrap", (ray.plan.name, side, trials))
             scales = [math.log(p.scale) for p in ray.points]
-            trends[side] = judge_trend(scales, ratios, quantile_level(statement, delta), stream)
+            trend = judge_trend(scales, ratios, quantile_level(statement, delta), stream)
+            climbs = trend.state is State.VIOLATED
+            trends[side] = replace(trend, state=State.INCONCLUSIVE) if climbs and ray.bends else trend
         if all(trend.state is not State.INCONCLUSIVE for trend in trends.values()):
             break
     return Observed(ray, extremes, trends, closed)

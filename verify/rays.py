@@ -21,8 +21,10 @@ HELD_N = 8
 HELD_RANK = 10
 """Effective dimension where the statement does not constrain it."""
 EPS_END = 0.1
+CLEAR = 1.25
+"""Factor between n and d_eff from which one is clearly the larger."""
 LARGEST = 2
-"""Largest effective dimension, in units of the plan's; a condition that asks for more shortens the ray."""
+"""Largest n and effective dimension, in units of the plan's; a condition that asks for more shortens the ray."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,15 @@ class Ray:
         points: from the smallest to the largest scale.
         scale_name: what grows: "n", "d_eff" or "1/ε".
         constants: the constants that make the conditions bind, by condition; None where nothing binds.
+        bends: whether n and d_eff pass each other, n starts so small that nothing fluctuates yet, or the slack of d_eff
+            shrinks: ρ then climbs for reasons of its own, so that climbing refutes nothing.
     """
 
     plan: RayPlan
     points: tuple[RayPoint, ...]
     scale_name: str
     constants: dict[str, float | None]
+    bends: bool = False
 
 
 def lay_ray(plan: RayPlan, statement: theory.Statement, delta: float, points: int = 5) -> Ray:
@@ -103,15 +108,34 @@ def lay_ray(plan: RayPlan, statement: theory.Statement, delta: float, points: in
     statement = _leading(statement)
     grid = np.geomspace(*plan.eps, 40)
     constants, first = _anchored(plan, statement, grid, delta)
-    largest = LARGEST * plan.rank_top
-    fits = [_design_at(plan, statement, constants, eps, delta, 1.0).rank <= largest for eps in grid]
+    fits = [_affordable(plan, _design_at(plan, statement, constants, eps, delta, 1.0)) for eps in grid]
     last = max((i for i, fit in enumerate(fits) if fit and i > first), default=len(grid) - 1)
     eps_grid = np.geomspace(grid[first], grid[last], points)
     designs = [
         _design_at(plan, statement, constants, eps, delta, position)
         for eps, position in zip(eps_grid, np.linspace(0, 1, points), strict=True)
     ]
-    return _scaled(plan, designs, eps_grid, constants)
+    name, scales = _scale(designs, eps_grid)
+    laid = tuple(RayPoint(float(e), d, s) for e, d, s in zip(eps_grid, designs, scales, strict=True))
+    return Ray(plan, laid, name, constants, _bends(plan, statement, laid, delta))
+
+
+def _bends(plan: RayPlan, statement: theory.Statement, points: tuple[RayPoint, ...], delta: float) -> bool:
+    """Say whether ρ climbs along a ray for reasons that have nothing to do with the statement; see `Ray`."""
+    first, last = points[0].design, points[-1].design
+    shares = [point.design.n / point.design.d_eff for point in points]
+    if min(shares) < 1 / CLEAR and max(shares) > CLEAR:
+        return True
+    if plan.rank_slack is not None and statement.dimension:
+        slack = [p.design.rank / requirement(statement, "dimension", p.design, p.eps, delta) for p in points]
+        if slack[-1] < slack[0]:
+            return True
+    return first.n < HELD_N and last.n >= 2 * first.n
+
+
+def _affordable(plan: RayPlan, design: Design) -> bool:
+    """Whether a design is not much larger than the plan's largest."""
+    return design.rank <= LARGEST * plan.rank_top and design.n <= LARGEST * plan.n_top
 
 
 def _leading(statement: theory.Statement) -> theory.Statement:
@@ -165,6 +189,12 @@ def _anchored(
         first = next((i for i, n in enumerate(sizes) if n >= min(plan.n_floor, plan.n_top / 3)), 0)
         eps, rank = grid[first], max(3, round(sizes[first] * plan.rank_top / plan.n_top))
         anchor = Design(plan.family, sizes[first], rank)
+        if plan.rank_slack is None and statement.dimension:
+            # Where the condition on n contains d_eff, the proportion at the first point changes it.
+            changed = requirement(statement, "sample_size", anchor, eps, delta)
+            before = anchor.n / constants["sample_size"]
+            if changed < before / 2 or changed > 2 * before:
+                constants["sample_size"] = anchor.n / changed
     if plan.rank_slack is None and statement.dimension:
         constants["dimension"] = anchor.rank / requirement(statement, "dimension", anchor, eps, delta)
     return constants, first
@@ -232,13 +262,10 @@ def _design_at(
     return design
 
 
-def _scaled(plan: RayPlan, designs: list[Design], eps_grid: np.ndarray, constants: dict[str, float | None]) -> Ray:
+def _scale(designs: list[Design], eps_grid: np.ndarray) -> tuple[str, list[float]]:
     """Choose what counts as the scale: n where it grows, else d_eff, else 1/ε."""
     if designs[-1].n >= 2 * designs[0].n:
-        name, scales = "n", [float(d.n) for d in designs]
-    elif designs[-1].rank >= 2 * designs[0].rank:
-        name, scales = "d_eff", [float(d.rank) for d in designs]
-    else:
-        name, scales = "1/ε", [1 / float(e) for e in eps_grid]
-    points = tuple(RayPoint(float(e), d, s) for e, d, s in zip(eps_grid, designs, scales, strict=True))
-    return Ray(plan, points, name, constants)
+        return "n", [float(d.n) for d in designs]
+    if designs[-1].rank >= 2 * designs[0].rank:
+        return "d_eff", [float(d.rank) for d in designs]
+    return "1/ε", [1 / float(e) for e in eps_grid]

@@ -32,6 +32,7 @@ from verify.population import population_test
 from verify.rare_events import rare_event_test
 from verify.rare_rows import rare_row_test
 from verify.required_samples import SideOfRay, judge_in_eps, judge_side, symbol_values
+from verify.untested import untested_range
 from verify.verdict import Basis, Evidence, Plot, State, Verdict, combine
 from verify.witness import dense_directional_alignment
 
@@ -120,7 +121,7 @@ def judge(statement: theory.Statement, context: Context, observations: Observati
         evidence += _beyond_reach(on_ray, plans[0], statement)
     if statement.constants == "absolute":
         evidence += _in_eps(statement, context, observations)
-    evidence += proof_evidence(statement)
+    evidence += untested_range(statement) + proof_evidence(statement)
     state = combine([e.state for e in evidence])
     if state is State.VIOLATED and witness is None:
         climbing = [one for one in judged if one.state is State.VIOLATED]
