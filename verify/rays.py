@@ -181,7 +181,8 @@ def _anchored(
     if plan.n_slack is not None:
         anchor = top
     elif statement.sample_size:
-        constants["sample_size"] = plan.n_top / requirement(statement, "sample_size", top, grid[-1], delta)
+        constant = plan.n_top / requirement(statement, "sample_size", top, grid[-1], delta)
+        constants["sample_size"] = constant
         if plan.rank_slack is None and statement.dimension:
             # Only for the search of the first point: the condition on n may contain d_eff.
             constants["dimension"] = plan.rank_top / requirement(statement, "dimension", top, grid[-1], delta)
@@ -192,7 +193,7 @@ def _anchored(
         if plan.rank_slack is None and statement.dimension:
             # Where the condition on n contains d_eff, the proportion at the first point changes it.
             changed = requirement(statement, "sample_size", anchor, eps, delta)
-            before = anchor.n / constants["sample_size"]
+            before = anchor.n / constant
             if changed < before / 2 or changed > 2 * before:
                 constants["sample_size"] = anchor.n / changed
     if plan.rank_slack is None and statement.dimension:

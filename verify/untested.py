@@ -1,4 +1,4 @@
-"""What the rays of an altered statement cannot see: weakenings that set in below the ε, or above the n, that they reach.
+"""What the rays of an altered statement cannot see: weakenings that set in beyond the ε and n they reach.
 
 A ray ends at ε = 0.1 and at an affordable n. A condition such as log(n/δ)/max(ε, 0.1)² equals the original's all along
 it, and demands too little below. So an altered statement is compared with the one it derives from: where its conditions
