@@ -21,7 +21,16 @@ from theory._replacement import CONSTANTS, KINDS, coerce
 if TYPE_CHECKING:
     import numpy as np
 
-QUANTITIES = ("moment", "population_g", "population_g_centred", "mu", "g_fixed")
+QUANTITIES = (
+    "moment",
+    "population_g",
+    "population_g_centred",
+    "mu",
+    "mu_olm",
+    "mu_two_layer",
+    "g_fixed",
+    "g_uniform",
+)
 _MARKS = ("S", "D", "R")
 _EVALUATED = ("lower", "upper", "probability", "sample_size", "dimension")
 
@@ -80,7 +89,7 @@ class Statement:
         constants: what the constants C are: `none`, `absolute` or `may depend on eps` (then one for each condition).
         probability: the probability with which the bounds hold; None where they always do.
         controls: false variants.
-        proof: the executed proof; None for an altered statement.
+        proof: the executed proof; None for an altered statement and for a conjecture without one.
         base: the id of the catalogue's statement it derives from, its own id if it is that.
         altered: whether a user changed it.
         change_note: what was changed.

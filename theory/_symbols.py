@@ -13,6 +13,8 @@ _LATEX = {
     "eps": r"\varepsilon",
     "delta": r"\delta",
     "rho": r"\rho",
+    "alpha": r"\alpha",
+    "beta": r"\beta",
     "d_eff": r"d_{\mathrm{eff}}",
     "uSu": r"u^\top S u",
     "vSv": r"v^\top S v",
@@ -22,7 +24,7 @@ _LATEX = {
 
 @dataclass(frozen=True)
 class Domain:
-    """The interval in which a symbol may lie."""
+    """The interval in which a symbol may lie; only finite ends can belong to it."""
 
     low: float
     high: float
@@ -61,6 +63,9 @@ def domain(name: str) -> Domain:
         return Domain(-1.0, 1.0, True, "a number between -1 and 1")
     if name == "uSv":
         return Domain(-infinity, infinity, False, "a finite number")
+    if name == "alpha":
+        # Zero is the slope of a ReLU: nothing is claimed there, and the bounds say so.
+        return Domain(0.0, infinity, True, "a finite number, at least 0")
     return Domain(0.0, infinity, False, "a positive finite number")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from theory._errors import StatementError, shown, suggestion
@@ -33,7 +33,7 @@ def scalars(
     """
     _check_names(statement_id, known, needed, values)
     checked = {name: _scalar(name, value, domain(name)) for name, value in values.items()}
-    _check_covariance(checked, violated=checked.get("uSv", 0.0) ** 2 > _covariance_limit(checked))
+    _check_pairs(checked)
     return checked
 
 
@@ -63,7 +63,7 @@ def arrays(statement_id: str, known: Iterable[str], needed: Iterable[str], value
         shapes = ", ".join(f"{name} {array.shape}" for name, array in checked.items())
         raise StatementError(f"expected shapes that broadcast against each other, got {shapes}") from None
     together = dict(zip(checked, broadcast, strict=True))
-    _check_covariance(together, violated=bool(np.any(together.get("uSv", 0.0) ** 2 > _covariance_limit(together))))
+    _check_pairs(together)
     return together
 
 
@@ -130,22 +130,26 @@ def _array(name: str, value: Any, allowed: Domain) -> Any:
     array = array.astype(np.float64)
     inside = (allowed.low < array) & (array < allowed.high)
     if allowed.closed:
-        inside |= (array == allowed.low) | (array == allowed.high)
+        inside |= ((array == allowed.low) | (array == allowed.high)) & np.isfinite(array)
     if not inside.all():
         first = float(array[~inside].flat[0])
         raise StatementError(f"{name}: expected {allowed.words} everywhere, got {first!r}")
     return array
 
 
-def _covariance_limit(values: Mapping[str, Any]) -> Any:
-    """Return the largest square that a covariance may have."""
-    if not {"uSu", "vSv", "uSv"} <= values.keys():
-        return math.inf
-    return values["uSu"] * values["vSv"] * (1 + _ROUND_OFF)
+def _check_pairs(values: Mapping[str, Any]) -> None:
+    """Refuse values that exclude each other: a covariance above its variances, a least slope above the largest."""
+    import numpy as np
 
-
-def _check_covariance(values: Mapping[str, Any], violated: bool) -> None:
-    """Refuse a covariance larger than its variances allow."""
-    if violated:
-        got = ", ".join(f"{name}={shown(values[name])}" for name in ("uSv", "uSu", "vSv"))
-        raise StatementError(f"uSv: expected uSv**2 <= uSu*vSv, got {got}")
+    pairs: dict[str, tuple[tuple[str, ...], Callable[..., Any]]] = {
+        "uSv**2 <= uSu*vSv": (("uSv", "uSu", "vSv"), lambda cov, u, v: cov**2 > u * v * (1 + _ROUND_OFF)),
+        "alpha <= beta": (("alpha", "beta"), lambda low, high: low > high),
+    }
+    for expected, (names, excluded) in pairs.items():
+        if not set(names) <= values.keys():
+            continue
+        given = [np.atleast_1d(values[name]) for name in names]
+        wrong = excluded(*given)
+        if np.any(wrong):
+            got = ", ".join(f"{name}={float(array[wrong][0])!r}" for name, array in zip(names, given, strict=True))
+            raise StatementError(f"{names[0]}: expected {expected}, got {got}")

@@ -16,20 +16,27 @@ _QUANTITY_TEXT = {
     "population_g": "g",
     "population_g_centred": "g_centred",
     "mu": "μ(θ)",
+    "mu_olm": "μ(θ)",
+    "mu_two_layer": "μ(θ)",
     "g_fixed": "g(θ; v_k)",
+    "g_uniform": "g(θ; v)",
 }
 _QUANTITY_LATEX = {
     "moment": r"\mathbb{E}\bigl[(u^\top x)^2 (v^\top x)^2\bigr]",
     "population_g": "g",
     "population_g_centred": r"g_{\mathrm{centred}}",
     "mu": r"\mu(\theta)",
+    "mu_olm": r"\mu(\theta)",
+    "mu_two_layer": r"\mu(\theta)",
     "g_fixed": r"g(\theta; v_k)",
+    "g_uniform": r"g(\theta; v)",
 }
 _ESCAPES = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "^": r"\textasciicircum{}"}
 _ESCAPES |= {character: f"\\{character}" for character in "&%$#_"}
 _MATHS = {
     "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\varepsilon", "η": r"\eta", "θ": r"\theta",
-    "κ": r"\kappa", "λ": r"\lambda", "μ": r"\mu", "ρ": r"\rho", "Σ": r"\Sigma", "∇": r"\nabla", "ℝ": r"\mathbb{R}",
+    "κ": r"\kappa", "λ": r"\lambda", "μ": r"\mu", "ρ": r"\rho", "σ": r"\sigma", "Σ": r"\Sigma", "∇": r"\nabla",
+    "ℝ": r"\mathbb{R}",
     "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "≈": r"\approx", "∈": r"\in", "∞": r"\infty", "→": r"\to", "±": r"\pm",
     "·": r"\cdot", "×": r"\times", "−": "-", "‖": r"\|", "√": r"\surd", "⟨": r"\langle", "⟩": r"\rangle",
     "²": "^2", "³": "^3", "⁴": "^4", "⁸": "^8", "ᵀ": r"^\top", "⁻": "^-", "½": r"\tfrac12",

@@ -156,6 +156,11 @@ EXPECTED_CONTROLS = {
     "C.2": ["C.2:upper-2.9", "C.2:lower-1.05"],
     "C.2-centred": ["C.2-centred:upper-1.9", "C.2-centred:lower-1.05"],
     "3.3": ["3.3:no-dimension", "3.3:linear-eps", "3.3:raised-lower"],
+    "3.2": ["3.2:upper-2", "3.2:d-for-d2", "3.2:lower-1.2"],
+    "3.3-star": ["3.3-star:one-condition", "3.3-star:no-dimension"],
+    "3.5": ["3.5:exponent-1", "3.5:lower-exponent-1", "3.5:no-dimension"],
+    "4.2": ["4.2:upper-2", "4.2:d-for-d2", "4.2:lower-1.2"],
+    "4.2-lower": ["4.2-lower:raised", "4.2-lower:log-d"],
     "4.3": ["4.3:upper-2", "4.3:lower-1.2", "4.3:log-d", "4.3:log-K"],
 }
 
@@ -191,6 +196,20 @@ def test_control_values():
     assert condition == pytest.approx(np.log(100) / 0.1)
     assert by_id["4.3:upper-2"].bounds(eps=0.5)[1] == 10
     assert by_id["4.3:lower-1.2"].bounds(eps=0.2)[0] == pytest.approx(1 / 1.44)
+    for id in ("3.2", "4.2"):
+        assert by_id[f"{id}:upper-2"].bounds(eps=0.5)[1] == 10
+        assert by_id[f"{id}:lower-1.2"].bounds(eps=0.2)[0] == pytest.approx(1 / 1.44)
+        first, second = by_id[f"{id}:d-for-d2"].evaluate("sample_size", d=7, eps=0.1, delta=0.01)
+        assert first == pytest.approx((7 * np.log(10) ** 2 + np.log(100) ** 2) / 0.1)
+        assert second == theory.statement(id).evaluate("sample_size", d=7, eps=0.1, delta=0.01)[1]
+    assert by_id["3.5:exponent-1"].bounds(eps=0.5, alpha=0.5, beta=1) == (0.5 / 16, 3)
+    assert by_id["3.5:lower-exponent-1"].bounds(eps=0.5, alpha=0.5, beta=1) == (0.25, 24)
+    assert by_id["3.5:no-dimension"].dimension == by_id["3.3-star:no-dimension"].dimension == ()
+    (condition,) = by_id["3.3-star:one-condition"].evaluate("dimension", eps=0.1)
+    assert condition == pytest.approx(10)
+    assert by_id["4.2-lower:raised"].bounds(eps=0.2) == (pytest.approx(1 / 1.44), np.inf)
+    (condition,) = by_id["4.2-lower:log-d"].evaluate("sample_size", d=np.e**2, delta=np.e**-1)
+    assert condition == pytest.approx(3)
     assert float(by_id["4.3:log-d"].evaluate("sample_size", d=np.e**2, K=1, delta=0.5)[0]) == pytest.approx(2)
     assert float(by_id["4.3:log-K"].evaluate("sample_size", d=2, K=1, delta=np.e**-3)[1]) == pytest.approx(3)
 

@@ -9,7 +9,7 @@ import theory
 from theory import Proof, Step, StepStatus
 from theory._inequalities import is_identity, is_nonnegative, is_positive
 
-STEPS = [(s.id, step) for s in theory.statements() for step in s.proof.steps]
+STEPS = [(s.id, step) for s in theory.statements() if s.proof for step in s.proof.steps]
 
 
 @pytest.mark.parametrize(("id", "step"), STEPS, ids=[f"{id}: {step.title}" for id, step in STEPS])
@@ -35,7 +35,7 @@ def test_only_probability_is_cited():
 
 
 def test_each_statement_that_is_proved_ends_in_executed_steps():
-    assert all(any(step.run for step in s.proof.steps) for s in theory.statements())
+    assert all(any(step.run for step in s.proof.steps) for s in theory.statements() if s.proof)
 
 
 @pytest.mark.parametrize("outcome", [False, None, 1, "True", sympy.false, sympy.Symbol("x")])

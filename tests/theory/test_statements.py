@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 import theory
 from theory import Statement, StatementError
 
-IDS = ["C.1", "C.2", "C.2-centred", "3.3", "4.3"]
+IDS = ["C.1", "C.2", "C.2-centred", "3.2", "3.3", "3.3-star", "3.5", "4.2", "4.2-lower", "4.3"]
 SAMPLE = {"eps": 0.2, "delta": 0.05, "n": 1000.0, "d": 20.0, "d_eff": 12.5, "K": 5.0, "rho": -0.4} | {
     "uSu": 2.0,
     "vSv": 0.5,
     "uSv": -0.7,
+    "alpha": 0.4,
+    "beta": 1.2,
 }
 
 
@@ -45,6 +47,16 @@ def message(function, *args, **kwargs) -> str:
         ("C.2-centred", {"rho": -1}, (1, 2)),
         ("3.3", {"eps": 0.1}, (0.9, 1.1)),
         ("3.3", {"eps": Fraction(1, 4), "n": 100, "delta": np.float64(0.1)}, (0.75, 1.25)),
+        ("3.2", {"eps": 0.5}, (0.5 / 2.25, 14)),
+        ("3.3-star", {"eps": 0.25, "d": 3, "d_eff": 2.5}, (0.75, 1.25)),
+        ("3.5", {"eps": 0.25, "alpha": 0.5, "beta": 1}, (0.75 / 16, 20)),
+        ("3.5", {"eps": 0.25, "alpha": 3, "beta": 3}, (0.75, 1.25)),
+        ("3.5", {"eps": 0.25, "alpha": 2, "beta": 4.0}, (0.75 / 16, 20)),
+        ("3.5", {"eps": 0.5, "alpha": 1e-3, "beta": 1}, (0.5e-12, 1.5e12)),
+        ("3.5", {"eps": 0.5, "alpha": 1e-100, "beta": 1}, (0, float("inf"))),
+        ("3.5", {"eps": 0.5, "alpha": 0, "beta": 1}, (0, float("inf"))),
+        ("4.2", {"eps": 0.5}, (0.5 / 2.25, 14)),
+        ("4.2-lower", {"eps": 0.5, "d": 7}, (0.5 / 2.25, float("inf"))),
         ("4.3", {"eps": 0.5}, (0.5 / 2.25, 14)),
         ("4.3", {"eps": np.float32(0.5), "K": np.int64(3)}, (0.5 / 2.25, 14)),
     ],
@@ -78,6 +90,11 @@ def test_bounds(id, values, expected):
         ("C.2", {"rho": 1.5}, ["rho: expected a number between -1 and 1, got 1.5"]),
         ("C.1", {"uSu": 1, "vSv": 1, "uSv": 1.1}, ["uSv**2 <= uSu*vSv", "uSv=1.1"]),
         ("C.1", {"uSu": 1, "vSv": -1, "uSv": 0}, ["vSv: expected a positive"]),
+        ("3.5", {"eps": 0.1}, ["expected a value for alpha, beta"]),
+        ("3.5", {"eps": 0.1, "alpha": 1, "beta": 0.5}, ["alpha: expected alpha <= beta, got alpha=1.0, beta=0.5"]),
+        ("3.5", {"eps": 0.1, "alpha": -0.1, "beta": 1}, ["alpha: expected a finite number, at least 0, got -0.1"]),
+        ("3.5", {"eps": 0.1, "alpha": 0, "beta": 0}, ["beta: expected a positive finite number"]),
+        ("3.5", {"eps": 0.1, "alpha": 1, "beta": float("inf")}, ["beta: expected a positive finite number"]),
     ],
 )
 def test_bad_values(id, values, words):
@@ -139,6 +156,20 @@ def test_bad_arrays(field, values, words):
     assert all(word in said for word in words), said
 
 
+def test_arrays_of_slopes():
+    statement = theory.statement("3.5")
+    alpha = np.array([[0.0], [0.5], [1.0]])
+    upper = statement.evaluate("upper", eps=[0.25, 0.5], alpha=alpha, beta=1)
+    assert upper.tolist() == [[np.inf, np.inf], [20, 24], [1.25, 1.5]]
+    said = message(statement.evaluate, "upper", eps=0.1, alpha=alpha, beta=0.75)
+    assert "alpha: expected alpha <= beta" in said
+    said = message(statement.evaluate, "upper", eps=0.1, alpha=np.array([0.5, np.inf]), beta=1)
+    assert "at least 0 everywhere, got inf" in said
+    covariance = np.array([[0.5], [2.0]])
+    said = message(theory.statement("C.1").evaluate, "upper", uSu=1, vSv=[1, 1.5], uSv=covariance)
+    assert said == "uSv: expected uSv**2 <= uSu*vSv, got uSv=2.0, uSu=1.0, vSv=1.0"
+
+
 def test_results_that_are_not_real_are_refused():
     statement = theory.statement("3.3").replace(upper="log(eps - 0.5)")
     assert statement.bounds(eps=0.75)[1] == pytest.approx(np.log(0.25))
@@ -183,9 +214,13 @@ def test_dictionary(id):
     assert described["id"] == id
     assert set(described["provenance"].values()) <= {"S", "D", "R"}
     assert [control["id"] for control in described["controls"]] == [control.id for control in statement.controls]
-    assert [step["status"] for step in described["proof"]] == [step.status for step in statement.proof.steps]
+    steps = statement.proof.steps if statement.proof else ()
+    assert [step["status"] for step in described["proof"]] == [step.status for step in steps]
     values = values_of(statement)
     for side in ("lower", "upper"):
+        if getattr(statement, side) is None:
+            assert described[side] is None
+            continue
         read = theory.parse(described[side], statement.symbols)
         again = statement.replace(**{side: read})
         assert again.evaluate(side, **values) == pytest.approx(statement.evaluate(side, **values), rel=1e-14)

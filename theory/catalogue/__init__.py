@@ -16,7 +16,12 @@ _BUILDERS = {
     "C.1": ("lemma_c1", "build"),
     "C.2": ("lemma_c2", "build"),
     "C.2-centred": ("lemma_c2", "build_centred"),
+    "3.2": ("theorem_3_2", "build"),
     "3.3": ("theorem_3_3", "build"),
+    "3.3-star": ("conjecture_3_3_star", "build"),
+    "3.5": ("theorem_3_5", "build"),
+    "4.2": ("theorem_4_2", "build"),
+    "4.2-lower": ("conjecture_4_2_lower", "build"),
     "4.3": ("theorem_4_3", "build"),
 }
 
