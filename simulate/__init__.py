@@ -10,10 +10,12 @@ from .datasets import digits
 from .extremes import (
     AlignmentRange,
     LabelFreeRange,
+    UniformAlignmentRange,
     directional_alignment_range,
     directional_alignment_ranges,
     label_free_range,
     loss_alignment_range,
+    uniform_alignment_range,
 )
 from .inputs import (
     effective_dimension,
@@ -21,21 +23,25 @@ from .inputs import (
     gaussian_inputs,
     isotropic,
     power_law,
+    random_targets,
     spiked,
     teacher_targets,
 )
-from .models import Linear, Model, TwoLayer
+from .models import DeepLinear, DiagonalLinear, Linear, Model, TwoLayer
 from .streams import generator
 from .validation import InputError, MissingDependencyError
 
 __all__ = [
     "AlignmentRange",
+    "DeepLinear",
+    "DiagonalLinear",
     "InputError",
     "LabelFreeRange",
     "Linear",
     "MissingDependencyError",
     "Model",
     "TwoLayer",
+    "UniformAlignmentRange",
     "digits",
     "directional_alignment",
     "directional_alignment_along",
@@ -50,7 +56,9 @@ __all__ = [
     "loss_alignment",
     "loss_alignment_range",
     "power_law",
+    "random_targets",
     "spiked",
     "teacher_targets",
     "to_host",
+    "uniform_alignment_range",
 ]

@@ -7,12 +7,15 @@ from .linear import (
     directional_alignment_ranges,
     loss_alignment_range,
 )
+from .uniform import UniformAlignmentRange, uniform_alignment_range
 
 __all__ = [
     "AlignmentRange",
     "LabelFreeRange",
+    "UniformAlignmentRange",
     "directional_alignment_range",
     "directional_alignment_ranges",
     "label_free_range",
     "loss_alignment_range",
+    "uniform_alignment_range",
 ]

@@ -6,7 +6,6 @@ quotients on the range of X, and their extremes are eigenvalues.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import array_api_compat
@@ -16,7 +15,7 @@ from ..validation import Array, check_flag, check_ndim, check_shape, row_blocks
 from .directions import direction_chunks, direction_matrices, unit_coordinates
 from .eigenpairs import extreme_eigenpairs
 from .gram_route import entries_and_ends
-from .range_basis import RangeBasis, basis_of_range
+from .range_basis import RangeBasis, basis_of_range, parameters_of
 
 
 class AlignmentRange(NamedTuple):
@@ -260,10 +259,7 @@ def _witnesses(xp: Namespace, basis: RangeBasis, scaled: Array) -> Array:
     Returns:
         Parameters u as rows, shape (2, d), with ‖X u‖² = n and the entry of largest magnitude positive.
     """
-    parameters = xp.matrix_transpose(scaled) * math.sqrt(basis.X.shape[0])
-    if basis.columns is not None:
-        parameters = parameters / basis.columns
-    return _oriented(xp, parameters)
+    return _oriented(xp, parameters_of(xp, basis, scaled))
 
 
 def _oriented(xp: Namespace, parameters: Array) -> Array:

@@ -112,6 +112,21 @@ def basis_of_range(xp: Namespace, X: Array) -> RangeBasis:
     return basis if basis is not None else _basis_by_svd(xp, X, columns)
 
 
+def parameters_of(xp: Namespace, basis: RangeBasis, scaled: Array) -> Array:
+    """Turn unit residuals' coefficients of the scaled columns into parameters.
+
+    Args:
+        xp: The namespace.
+        basis: Basis of the range of X.
+        scaled: Coefficients as columns, shape (d, m), with ‖(X / columns) coefficients‖ = 1.
+
+    Returns:
+        Parameters u as rows, shape (m, d), with ‖X u‖² = n.
+    """
+    parameters = xp.matrix_transpose(scaled) * math.sqrt(basis.X.shape[0])
+    return parameters if basis.columns is None else parameters / basis.columns
+
+
 def _column_scales(xp: Namespace, X: Array) -> Array | None:
     """Powers of two near the largest entry of each column.
 
