@@ -1,11 +1,11 @@
 """Bounds that no direction can beat: certificates for the extremes of g over all θ and all v (oracle 3).
 
 With T the fourth-moment operator of the whitened samples, u and v unit vectors and c = u·v, write uvᵀ symmetrised as
-(c/r) I + s₀ with s₀ traceless, ‖s₀‖² = (1 + c²)/2 − c²/r. Let t = ⟨I, T I⟩/r², C₀ the traceless part of T(I)/r, and ℓ₀, ℓ
-the extreme eigenvalues of T on traceless symmetric matrices. Then
+(c/r) I + s₀ with s₀ traceless, ‖s₀‖² = (1 + c²)/2 − c²/r. Let t = ⟨I, T I⟩/r², C₀ the traceless part of T(I)/r, and
+ℓ₀, ℓ the extreme eigenvalues of T on traceless symmetric matrices. Then
 
     g = t c² + 2c uᵀC₀v + ⟨s₀, T s₀⟩,   sup g ≤ t + 2 λ_max(C₀) + (1 − 1/r) ℓ      (the supremum has u = v),
-    inf g ≥ ½ λ_min(T)   and   inf g ≥ ½ ℓ₀ − ‖C₀‖²/(t + (½ − 1/r) ℓ₀)             (the minimum over c of the line above).
+    inf g ≥ ½ λ_min(T)   and   inf g ≥ ½ ℓ₀ − ‖C₀‖²/(t + (½ − 1/r) ℓ₀)     (the minimum over c of the line above).
 
 The population value is exactly 3 above and 1 below.
 """
@@ -40,7 +40,8 @@ class Certificate(NamedTuple):
         sup: Upper bound on the supremum.
         method: "dense operator", "dense Gram matrix" or "Lanczos".
         failure_probability: Probability over random starts that a bound is wrong; 0 for dense methods.
-        top: Symmetric matrices to the largest eigenvalues of T on traceless matrices, shape (m, r, r): starts for searches.
+        top: Symmetric matrices to the largest eigenvalues of T on traceless matrices, shape (m, r, r): where searches
+            may start.
         bottom: The same for the smallest eigenvalues; m may be 0.
     """
 
@@ -135,9 +136,8 @@ def _by_matrix(moment: FourthMoment, parts: _Parts) -> Certificate:
         everywhere = 0.5 * float(xp.linalg.eigvalsh(matrix)[0])
         inf = max(0.0, everywhere - slack, _inf(parts, rank, max(0.0, float(values[0]) - slack)))
     sup = _sup(parts, rank, float(values[-1]) + slack)
-    return Certificate(
-        inf, sup, "dense operator", 0.0, moment.unflatten(rows[-kept:, :]), moment.unflatten(rows[:kept, :])
-    )
+    top, bottom = moment.unflatten(rows[-kept:, :]), moment.unflatten(rows[:kept, :])
+    return Certificate(inf, sup, "dense operator", 0.0, top, bottom)
 
 
 def _by_gram(moment: FourthMoment, parts: _Parts) -> Certificate:

@@ -1,7 +1,7 @@
 """The fourth moment of whitened samples as an operator: T: V ↦ (1/n) Σ_i (z_iᵀ V z_i) z_i z_iᵀ on symmetric matrices.
 
-g(θ; v) = ⟨uuᵀ, T vvᵀ⟩ for unit u and v, with Xθ − y = Z u and J v = Z v (oracle 3 of docs/theory.md). In few dimensions T
-is a matrix over pairs of coordinates, in many it is applied block by block and needs no memory beyond Z.
+g(θ; v) = ⟨uuᵀ, T vvᵀ⟩ for unit u and v, with Xθ − y = Z u and J v = Z v (oracle 3 of docs/theory.md). In few dimensions
+T is a matrix over pairs of coordinates, in many it is applied block by block and needs no memory beyond Z.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..validation import Array, row_blocks
 DENSE_PAIRS = 2100
 """Largest number of pairs d(d+1)/2 for which T is a matrix: 64 dimensions, 35 MB."""
 IN_CACHE = 2**19
-"""Entries of a block of rows of Z: what is read twice should still be in a cache, and products long enough to be fast."""
+"""Entries of a block of rows of Z: what is read twice should still be in a cache, and products be fast."""
 
 
 class FourthMoment:

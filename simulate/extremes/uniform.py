@@ -1,8 +1,8 @@
 """Extremes of the directional alignment over all θ and all v at once: oracle 3 of docs/theory.md.
 
-They are those of every over-parameterised linear model, whose Jacobians are X A: J v = X (A v). They are also those of the
-loss alignment over all such models, since it is an average of directional alignments, and a Jacobian of rank one leaves a
-single one of them.
+They are those of every over-parameterised linear model, whose Jacobians are X A: J v = X (A v). They are also those of
+the loss alignment over all such models, since it is an average of directional alignments, and a Jacobian of rank one
+leaves a single one of them.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class UniformAlignmentRange:
         rank: Rank of X. Where it is less than d the directions in ``lost_directions`` do not matter: X is zero there.
         starts: Numbers of starts of the two searches, for inf and sup.
         reached: How many of these arrived at the best value.
+        _basis: What ``lost_directions`` is computed from.
     """
 
     inf_found: float
@@ -84,8 +85,8 @@ def uniform_alignment_range(X: object, seed: Seed = 0, most_starts: int = MOST_S
     directions of the certificate's extreme matrices, and random ones, until three have reached the best value. Bounds
     come from the spectrum of the fourth-moment operator on symmetric matrices (``simulate.extremes.certificates``).
 
-    With r = rank X and N = r(r+1)/2: O(n N² + N³) time where N ≤ 2100 (r ≤ 64), else O(n r²) for each of 256 products of
-    Lanczos and each start and sweep of the searches; O(nr + N²) or O(nr + r²) memory beyond X.
+    With r = rank X and N = r(r+1)/2: O(n N² + N³) time where N ≤ 2100 (r ≤ 64), else O(n r²) for each of 256 products
+    of Lanczos and for each start and sweep of the searches; O(nr + N²) or O(nr + 128 r²) memory beyond X.
 
     Args:
         X: Inputs, shape (n, d), finite. May be rank-deficient: everything happens in its range.

@@ -36,7 +36,7 @@ def dense_g(X: np.ndarray, u: np.ndarray, v: np.ndarray) -> float:
 
 
 def random_values(X: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """g at random θ and v, in blocks."""
+    """Values of g at random θ and v, in blocks."""
     values = []
     for _ in range(count // 5000):
         r, j = (X @ rng.standard_normal((X.shape[1], 5000)) for _ in range(2))
