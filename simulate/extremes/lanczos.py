@@ -1,8 +1,8 @@
 """Largest eigenvalue of a positive semi-definite operator, bounded from above with a stated probability.
 
 A Ritz value is a lower bound, and its residual does not bound the largest eigenvalue. What does is a random start:
-after m steps the relative error exceeds τ with probability at most 1.648 √N exp(−√τ (2m − 1)) (Kuczyński and Woźniakowski,
-SIAM J. Matrix Anal. Appl. 13, 1992, Theorem 4.2), N the dimension.
+after m steps the relative error exceeds τ with probability at most 1.648 √N exp(−√τ (2m − 1)), N the dimension
+(Kuczyński and Woźniakowski, SIAM J. Matrix Anal. Appl. 13, 1992, Theorem 4.2).
 """
 
 from __future__ import annotations
