@@ -44,7 +44,7 @@ def test_every_statement_is_complete():
         assert statement.provenance
         assert statement.provenance_note
         assert statement.controls
-        assert statement.proof or statement.id not in {"C.1", "C.2", "C.2-centred", "3.3", "4.3"}
+        assert statement.proof or statement.id == "3.3-star"
         assert not statement.altered
         assert statement.base == statement.id
 
@@ -53,6 +53,17 @@ def test_the_correction_of_4_3_is_declared():
     statement = theory.statement("4.3")
     assert statement.provenance["sample_size"] == "R"
     assert statement.provenance_note.startswith("[R], corrected")
+
+
+def test_what_is_not_the_papers_is_declared():
+    for statement in theory.statements():
+        ours = "this project" in statement.source
+        assert ours is (statement.kind == "conjecture")
+        assert not ours or set(statement.provenance.values()) == {"R"}
+    assert "unknown" in theory.statement("4.2").provenance_note
+    assert "Vacuous for the ReLU" in theory.statement("3.5").provenance_note
+    for id in ("3.2", "4.2"):
+        assert any("at most 1/2" in hypothesis for hypothesis in theory.statement(id).hypotheses)
 
 
 def gaussian_moment(covariance: np.ndarray, centred: bool = False) -> float:

@@ -30,12 +30,19 @@ def test_a_proof_runs_all_its_steps():
 
 def test_only_probability_is_cited():
     cited = {id for id, step in STEPS if step.status is StepStatus.CITED}
-    assert cited == {"3.3", "4.3"}
-    assert sum(step.status is StepStatus.CITED for _, step in STEPS) == 3
+    assert cited == {"3.2", "3.3", "3.5", "4.2", "4.2-lower", "4.3"}
+    distinct = {step.title for _, step in STEPS if step.status is StepStatus.CITED}
+    # One for 3.3 and 3.5, the net and the tail bound of 4.2, the deviation in 4.2-lower, and events A and B of 4.3.
+    assert len(distinct) == 6
 
 
 def test_each_statement_that_is_proved_ends_in_executed_steps():
     assert all(any(step.run for step in s.proof.steps) for s in theory.statements() if s.proof)
+
+
+def test_theorem_3_2_contains_the_proof_of_4_2():
+    titles = [step.title for step in theory.statement("3.2").proof.steps]
+    assert titles[4:] == [step.title for step in theory.statement("4.2").proof.steps]
 
 
 @pytest.mark.parametrize("outcome", [False, None, 1, "True", sympy.false, sympy.Symbol("x")])

@@ -7,7 +7,8 @@ Problem:
 
 Use:
     Theorems 3.2, 4.2 and 4.3 and the lower half of 4.2 differ in the directions they speak of and in the events that
-    they need. Here is what follows from such events, whatever their probability.
+    they need. Here is what does not depend on that: the form of g, its population value, and what follows from such
+    events, whatever their probability.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import sympy
 
 from theory._inequalities import is_identity, is_nonnegative, is_positive
+from theory._proof import Step, StepStatus
 from theory._symbols import symbol
 from theory.catalogue.lemma_c1 import MOMENT, cov_uv, var_u, var_v
 
@@ -22,6 +24,34 @@ eps = symbol("eps")
 
 LOWER = (1 - eps) / (1 + eps) ** 2
 UPPER = (3 + eps) / (1 - eps) ** 2
+
+WHITENING = Step(
+    "event B: ‖Ŝ − I‖ ≤ ε, w.p. ≥ 1 − δ/2",
+    StepStatus.CITED,
+    None,
+    "Vershynin, High-Dimensional Probability (2018), Theorem 4.6.1: n ≥ C (d + log(1/δ))/ε²",
+)
+
+
+def over_parameterised_form(power: int) -> bool:
+    """Show that a model ⟨F(θ), x⟩ has J v = X A v with A = ∇F, and that g depends on v through J v alone.
+
+    Args:
+        power: the power of J v in the numerator; two is right.
+
+    Returns:
+        Whether both hold.
+    """
+    theta = sympy.symbols("t0:2", real=True)
+    F = sympy.Matrix([sympy.Function(f"F{index}")(*theta) for index in range(2)])
+    X = sympy.Matrix(3, 2, lambda i, j: sympy.Symbol(f"x{i}{j}", real=True))
+    J = sympy.Matrix(3, 2, lambda i, j: sympy.Symbol(f"J{i}{j}", real=True))
+    r, v = sympy.Matrix(sympy.symbols("r0:3", real=True)), sympy.Matrix(sympy.symbols("v0:2", real=True))
+    chain_rule = ((X * F).jacobian(theta) * v - X * (F.jacobian(theta) * v)).expand().is_zero_matrix
+    noise = J.T * sympy.diag(*[entry**2 for entry in r]) * J / 3
+    above, below = (v.T * noise * v)[0], r.dot(r) / 3 * (v.T * (J.T * J / 3) * v)[0]
+    claimed_above, claimed_below = sympy.fraction(_alignment(r, J * v, power))
+    return bool(chain_rule) and sympy.expand(above * claimed_below - claimed_above * below) == 0
 
 
 def quotient_form(power: int) -> bool:
@@ -108,18 +138,33 @@ def bounds_from_events(lower: sympy.Expr, upper: sympy.Expr, least: int, most: i
     return is_nonnegative(quotient - lower, box) and is_nonnegative(upper - quotient, box)
 
 
-def bounds_nested(lower: sympy.Expr, upper: sympy.Expr) -> bool:
+def bounds_nested(lower: sympy.Expr, upper: sympy.Expr | None = None) -> bool:
     """Show that the lower bound falls and the upper bound rises with ε.
 
     Args:
         lower: the lower bound, in ε.
-        upper: the upper bound, in ε.
+        upper: the upper bound, in ε; None if there is none.
 
     Returns:
         Whether they do.
     """
     box = {eps: (0, 1)}
-    return is_positive(-sympy.diff(lower, eps), box) and is_positive(sympy.diff(upper, eps), box)
+    rises = upper is None or is_positive(sympy.diff(upper, eps), box)
+    return rises and is_positive(-sympy.diff(lower, eps), box)
+
+
+def one_within_bounds(lower: sympy.Expr, upper: sympy.Expr | None = None) -> bool:
+    """Show that the value 1, which g has by convention where it is not defined, lies within the bounds.
+
+    Args:
+        lower: the lower bound, in ε.
+        upper: the upper bound, in ε; None if there is none.
+
+    Returns:
+        Whether it does.
+    """
+    box = {eps: (0, 1)}
+    return is_nonnegative(1 - lower, box) and (upper is None or is_nonnegative(upper - 1, box))
 
 
 def _vectors(dimension: int) -> tuple[sympy.Matrix, sympy.Matrix]:

@@ -27,12 +27,19 @@ Example:
 
 from __future__ import annotations
 
+from functools import partial
+
+import sympy
+
+from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
 from theory._symbols import symbol
-from theory.catalogue._directional import LOWER, UPPER
+from theory.catalogue._directional import LOWER, UPPER, one_within_bounds
+from theory.catalogue.theorem_3_3 import weighted_mean_between
 from theory.catalogue.theorem_4_2 import CONDITIONS, RANGE
+from theory.catalogue.theorem_4_2 import steps as directional_steps
 
-eps, delta = (symbol(name) for name in ("eps", "delta"))
+delta = symbol("delta")
 
 
 def build() -> Statement:
@@ -69,6 +76,7 @@ def build() -> Statement:
         constants="absolute",
         probability=1 - delta,
         controls=_controls(),
+        proof=_proof(),
     )
 
 
@@ -95,3 +103,90 @@ def _controls() -> tuple[Control, ...]:
             {"lower": "(1.2 - eps)/(1 + eps)**2"},
         ),
     )
+
+
+def _proof() -> Proof:
+    proved = StepStatus.PROVED
+    return Proof((
+        Step(
+            "μ = Σ λₖ² g(θ; vₖ)/Σ λₖ² with λₖ and vₖ the eigenvalues and eigenvectors of G",
+            proved,
+            partial(average_of_directions, 2),
+            "any symmetric Σ₁ and any G = VΛVᵀ in three dimensions, V a rotation; the sums have the same form in any",
+        ),
+        Step(
+            "so μ lies between the extremes of g over the eigenvectors",
+            proved,
+            partial(weighted_mean_between, 1),
+            "the weights λₖ²/Σ λₖ² are non-negative and sum to one; three symbolic weights and values, the sum has the "
+            "same form for any number",
+        ),
+        Step(
+            "conversely, where all gradients are parallel, J = (X v')wᵀ, μ is g(θ; w)",
+            proved,
+            partial(parallel_gradients, 2),
+            "symbolic X v' and r (3) and w (2): over all F, the bounds of μ are attained or missed with those of g",
+        ),
+        Step(
+            "where the loss or G is zero, μ = 1 lies within the bounds",
+            proved,
+            partial(one_within_bounds, LOWER, UPPER),
+            "0 < ε < 1",
+        ),
+        # Theorem 4.2: g lies within the bounds for every θ and every v.
+        *directional_steps(),
+    ))
+
+
+def average_of_directions(power: int) -> bool:
+    """Compare Tr(Σ₁G)/(2L ‖G‖²_F) with Σ λₖᵖ g(θ; vₖ)/Σ λₖᵖ.
+
+    Args:
+        power: the power p of the eigenvalues in the weights; two is right.
+
+    Returns:
+        Whether the identity holds.
+    """
+    values = sympy.symbols("l0:3", positive=True)
+    noise = sympy.Matrix(3, 3, lambda i, j: sympy.Symbol(f"s{min(i, j)}{max(i, j)}", real=True))
+    V, square = _rotation()
+    fisher = V * sympy.diag(*values) * V.T
+    vectors = [V[:, k] for k in range(3)]
+    # The columns of V have length square, so that the eigenvalues of fisher are square² times the values.
+    curvatures = all(
+        ((v.T * fisher * v)[0] - square**4 * value).expand() == 0 for v, value in zip(vectors, values, strict=True)
+    )
+    # Hence 2L g along a column is vᵀΣ₁v/(square⁴ value), and Σ valueᵖ · 2L g is this.
+    average = sum(value ** (power - 1) * (v.T * noise * v)[0] for v, value in zip(vectors, values, strict=True))
+    same_noise = sympy.expand((noise * fisher).trace() - average) == 0
+    same_norm = sympy.expand((fisher * fisher).trace() - square**4 * sum(value**power for value in values)) == 0
+    return curvatures and same_noise and same_norm
+
+
+def parallel_gradients(power: int) -> bool:
+    """Compare μ by its definition, for a Jacobian of rank one, with g along the gradients.
+
+    Args:
+        power: the power of the derivative in the numerator of g; two is right.
+
+    Returns:
+        Whether the identity holds.
+    """
+    along, r = (sympy.Matrix(sympy.symbols(f"{name}0:3", real=True)) for name in "jr")
+    J = along * sympy.Matrix(sympy.symbols("w0:2", real=True)).T
+    noise, fisher = J.T * sympy.diag(*[entry**2 for entry in r]) * J, J.T * J
+    # Both quotients have ‖r‖² below; what is left of the definition, and of g:
+    above, below = (noise * fisher).trace(), (fisher * fisher).trace()
+    claimed = sum(a**2 * b**power for a, b in zip(r, along, strict=True))
+    return sympy.expand(above * along.dot(along) - claimed * below) == 0
+
+
+def _rotation() -> tuple[sympy.Matrix, sympy.Expr]:
+    """Make any rotation of space, up to a factor: the matrix of a quaternion, and its squared length."""
+    a, b, c, e = sympy.symbols("q0:4", real=True)
+    V = sympy.Matrix([
+        [a**2 + b**2 - c**2 - e**2, 2 * (b * c - a * e), 2 * (b * e + a * c)],
+        [2 * (b * c + a * e), a**2 - b**2 + c**2 - e**2, 2 * (c * e - a * b)],
+        [2 * (b * e - a * c), 2 * (c * e + a * b), a**2 - b**2 - c**2 + e**2],
+    ])
+    return V, a**2 + b**2 + c**2 + e**2

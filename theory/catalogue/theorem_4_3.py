@@ -47,6 +47,7 @@ from theory._symbols import symbol
 from theory.catalogue._directional import (
     LOWER,
     UPPER,
+    WHITENING,
     bounds_from_events,
     bounds_nested,
     invariances,
@@ -167,12 +168,7 @@ def _proof() -> Proof:
             "n ≥ C₂(ε)(d + log(K/δ)) log(K/δ), because max (v_k·zᵢ)² is then of order log(K/δ), is ours: needed, by "
             "the two examples of the provenance, and seen to be enough in experiments, but not proved here",
         ),
-        Step(
-            "event B: ‖Ŝ − I‖ ≤ ε, w.p. ≥ 1 − δ/2",
-            cited,
-            None,
-            "Vershynin, High-Dimensional Probability (2018), Theorem 4.6.1: n ≥ C (d + log(1/δ))/ε²",
-        ),
+        WHITENING,
         Step(
             "K events of probability δ/(2K) and one of δ/2 together have probability at most δ",
             proved,
