@@ -33,12 +33,8 @@ def loss_alignment(gram: object, residual: object, centred: bool = False) -> flo
     xp, K, r = _gram_and_residual(gram, residual)
     centred = check_flag("centred", centred)
     K, r = rescaled(xp, K)[0], rescaled(xp, r)[0]
-    n, outputs = r.shape
-    noise, norm = 0.0, 0.0
-    for samples in row_blocks(n, 2 * outputs * K.shape[1]):
-        rows = K[samples.start * outputs : samples.stop * outputs, :]
-        norm += float(xp.sum(rows * rows))
-        noise += float(xp.sum(_combine_outputs(xp, rows, r[samples, :]) ** 2))
+    n = r.shape[0]
+    noise, norm = _second_moment_sums(xp, K, r)
     energy = float(xp.sum(r * r))
     if energy == 0 or norm == 0:
         return 1.0
@@ -154,6 +150,30 @@ def _gram_and_residual(gram: object, residual: object) -> tuple[Namespace, Array
             f"residual: expected {K.shape[0]} entries, (n,) or (n, C), to match gram, got shape {tuple(r.shape)}"
         )
     return xp, K, r
+
+
+def _second_moment_sums(xp: Namespace, K: Array, r: Array) -> tuple[float, float]:
+    """Sums of squares behind Tr(Σ₁ G) and ‖G‖_F².
+
+    Args:
+        xp: The namespace.
+        K: Gram matrix, shape (nC, nC).
+        r: Residuals, shape (n, C).
+
+    Returns:
+        Σ_i ‖r_iᵀ K_i‖² over the blocks K_i of C rows, and Σ ‖K_i‖_F².
+    """
+    if r.shape[1] == 1:
+        # For scalar outputs the blocks are rows and a_i = ‖K_i‖² serves both; vecdot makes no temporary of K's size.
+        squares = xp.vecdot(K, K)
+        return float(xp.vecdot(squares, r[:, 0] ** 2)), float(xp.sum(squares))
+    noise, norm = 0.0, 0.0
+    outputs = r.shape[1]
+    for samples in row_blocks(r.shape[0], 2 * outputs * K.shape[1]):
+        rows = K[samples.start * outputs : samples.stop * outputs, :]
+        norm += float(xp.sum(rows * rows))
+        noise += float(xp.sum(_combine_outputs(xp, rows, r[samples, :]) ** 2))
+    return noise, norm
 
 
 def _combine_outputs(xp: Namespace, rows: Array, r: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Covariance spectra, effective ranks, Gaussian designs and teacher targets."""
+"""Covariance spectra, effective ranks, Gaussian designs, and targets: of a linear teacher, or random."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from . import streams
 from .arrays import Namespace, real_arrays, to_device_of
 from .streams import Seed
-from .validation import Array, InputError, check_integer, check_ndim, check_real, check_shape
+from .validation import Array, InputError, check_choice, check_integer, check_ndim, check_real, check_shape
 
 
 def isotropic(d: int) -> np.ndarray:
@@ -179,3 +179,33 @@ def teacher_targets(X: object, teacher: object, noise: float = 0.0, seed: Seed =
         drawn = to_device_of(noise * stream.standard_normal(inputs.shape[0]), targets)
         targets = targets + xp.astype(drawn, targets.dtype, copy=False)
     return targets
+
+
+def random_targets(n: int, seed: Seed = 0, kind: str = "gaussian", like: object = None) -> Array:
+    """Draw targets that have nothing to do with the inputs.
+
+    For the same integer seed, the first m of n > m targets are the m targets drawn with n = m, and the signs are those
+    of the Gaussian targets. Drawn on the host, so every library and device gets the same numbers. O(n).
+
+    Args:
+        n: Number of targets, at least 1.
+        seed: Non-negative integer, or a ``numpy.random.Generator`` to draw from.
+        kind: "gaussian" for independent N(0, 1) targets, "sign" for independent +1 and −1, each with probability ½.
+        like: Array, such as the inputs, whose library, device and floating dtype the targets take; None for NumPy's
+            float64.
+
+    Returns:
+        Targets, shape (n,).
+
+    Raises:
+        InputError: If ``n`` < 1, the kind is unknown, ``like`` is not a real array, or the seed is invalid.
+    """
+    n = check_integer("n", n, minimum=1)
+    kind = check_choice("kind", kind, ("gaussian", "sign"))
+    drawn = streams.from_seed(seed, "random targets").standard_normal(n)
+    if kind == "sign":
+        drawn = np.copysign(1.0, drawn)
+    if like is None:
+        return drawn
+    xp, (pattern,) = real_arrays(like=like)
+    return xp.astype(to_device_of(drawn, pattern), pattern.dtype, copy=False)

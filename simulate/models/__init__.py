@@ -1,7 +1,9 @@
 """Models with a flat parameter vector: predictions, Gram matrices and derivative products in closed form."""
 
 from .base import Model
+from .deep_linear import DeepLinear
+from .diagonal import DiagonalLinear
 from .linear import Linear
 from .two_layer import TwoLayer
 
-__all__ = ["Linear", "Model", "TwoLayer"]
+__all__ = ["DeepLinear", "DiagonalLinear", "Linear", "Model", "TwoLayer"]

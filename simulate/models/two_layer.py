@@ -135,7 +135,9 @@ class TwoLayer(Model):
             σ(z), entry by entry.
         """
         if self.activation == "leaky_relu":
-            return xp.where(z > 0, z, self.slope * z)
+            active = self._derivative(xp, z)
+            active *= z
+            return active
         softplus = xp.log1p(xp.exp(-xp.abs(z))) + xp.where(z > 0, z, xp.zeros_like(z))
         return self.slope * z + (1 - self.slope) * softplus
 
@@ -150,8 +152,29 @@ class TwoLayer(Model):
             σ'(z), entry by entry.
         """
         if self.activation == "leaky_relu":
-            return xp.where(z > 0, xp.ones_like(z), self.slope * xp.ones_like(z))
+            # In place and without a branch on random signs, because pages of new temporaries and mispredicted branches
+            # would cost more than a tenth of the Gram matrix. In float64 (1 − s) + s is 1 for every s in [0, 1].
+            derivative = xp.astype(z > 0, z.dtype)
+            derivative *= 1 - self.slope
+            derivative += self.slope
+            return derivative
         return self.slope + (1 - self.slope) * 0.5 * (1 + xp.tanh(0.5 * z))
+
+    def _activation_and_derivative(self, xp: Namespace, z: Array) -> tuple[Array, Array]:
+        """The activation σ and its derivative σ', for less than the price of both.
+
+        Args:
+            xp: The namespace.
+            z: Pre-activations; overwritten.
+
+        Returns:
+            σ(z) and σ'(z), entry by entry.
+        """
+        derivative = self._derivative(xp, z)
+        if self.activation == "leaky_relu":
+            z *= derivative
+            return z, derivative
+        return self._activation(xp, z), derivative
 
     def _predict(self, xp: Namespace, theta: Array, X: Array) -> Array:
         """Outputs, O(n d width).
@@ -174,7 +197,7 @@ class TwoLayer(Model):
     def _gram(self, xp: Namespace, theta: Array, X: Array) -> Array:
         """Gram matrix (x_i·x_j) Σ_k a_k² σ'(b_k·x_i) σ'(b_k·x_j), plus Σ_k σ(b_k·x_i) σ(b_k·x_j) if a is trained.
 
-        O(n d (n + width) + n² width) time, O(n²) memory and a block of activations.
+        O(n d (n + width) + n² width) time; at most five n×n matrices, or a block of activations where that is more.
 
         Args:
             xp: The namespace.
@@ -185,17 +208,20 @@ class TwoLayer(Model):
             K, shape (n, n).
         """
         inner, outer = self._layers(xp, theta)
-        samples = X.shape[0]
-        slopes = xp.zeros((samples, samples), dtype=X.dtype, device=array_api_compat.device(X))
-        values = 0.0
-        for block in self._neurons(X):
+        slopes, values = None, None
+        # At least as many neurons as samples, so that sums of n×n matrices are cheap beside the products summed.
+        for block in row_blocks(self.width, X.shape[0], at_least=X.shape[0]):
             hidden = X @ xp.matrix_transpose(inner[block, :])
-            weighted = self._derivative(xp, hidden) * outer[block]
-            slopes = slopes + weighted @ xp.matrix_transpose(weighted)
             if self.train_outer:
-                active = self._activation(xp, hidden)
-                values = values + active @ xp.matrix_transpose(active)
-        return (X @ xp.matrix_transpose(X)) * slopes + values
+                active, weighted = self._activation_and_derivative(xp, hidden)
+                values = _accumulated(values, active @ xp.matrix_transpose(active))
+            else:
+                weighted = self._derivative(xp, hidden)
+            weighted *= outer[block]
+            slopes = _accumulated(slopes, weighted @ xp.matrix_transpose(weighted))
+        gram = X @ xp.matrix_transpose(X)
+        gram *= slopes
+        return gram if values is None else _accumulated(gram, values)
 
     def _jacobian(self, xp: Namespace, theta: Array, X: Array) -> Array:
         """Jacobian: a_k σ'(b_k·x_i) x_i for the inner weights, σ(b_k·x_i) for trained outer weights.
@@ -260,6 +286,22 @@ class TwoLayer(Model):
             if self.train_outer:
                 outer_parts.append(xp.matrix_transpose(self._activation(xp, hidden)) @ w)
         return xp.concat(inner_parts + outer_parts)
+
+
+def _accumulated(total: Array | None, part: Array) -> Array:
+    """Add to a sum in place.
+
+    Args:
+        total: The sum so far, overwritten; None before the first part.
+        part: What to add, of the same shape.
+
+    Returns:
+        The new sum.
+    """
+    if total is None:
+        return part
+    total += part
+    return total
 
 
 def _fixed_outer(width: int, outer: object) -> np.ndarray:

@@ -54,6 +54,13 @@ def test_spectra():
         (lambda: simulate.teacher_targets([[1.0]], [1.0], noise=-1.0), "noise"),
         (lambda: simulate.teacher_targets([[1.0]], [1.0], noise=float("nan")), "noise"),
         (lambda: simulate.teacher_targets([[1.0]], [1.0], seed=1.5), "seed"),
+        (lambda: simulate.random_targets(0), "n"),
+        (lambda: simulate.random_targets(True), "n"),
+        (lambda: simulate.random_targets(2.0), "n"),
+        (lambda: simulate.random_targets(2, seed=-1), "seed"),
+        (lambda: simulate.random_targets(2, kind="uniform"), "kind"),
+        (lambda: simulate.random_targets(2, kind=1), "kind"),
+        (lambda: simulate.random_targets(2, like="numpy"), "like"),
     ],
 )
 def test_bad_arguments_are_refused(call, name):
@@ -132,3 +139,28 @@ def test_targets():
     # The variance of 2000 draws is within 6 standard deviations, 6 sqrt(2/n), of 1/4.
     assert abs(np.mean(noise**2) / 0.25 - 1) < 6.0 * np.sqrt(2 / 2000)
     np.testing.assert_array_equal(simulate.teacher_targets(X, teacher, noise=0.5, seed=4) - clean, noise)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "sign"])
+def test_random_targets(backend, kind):
+    like = backend.asarray([[0.0]])
+    y = simulate.random_targets(4000, seed=2, kind=kind, like=like)
+    assert backend.owns(y)
+    y = simulate.to_host(y)
+    assert y.shape == (4000,)
+    assert y.dtype == np.float64
+    np.testing.assert_array_equal(y, simulate.random_targets(4000, seed=2, kind=kind))
+    np.testing.assert_array_equal(y[:7], simulate.random_targets(7, seed=2, kind=kind))
+    assert not np.array_equal(y, simulate.random_targets(4000, seed=3, kind=kind))
+    # Mean and variance of 4000 draws, within 6 standard deviations.
+    assert abs(np.mean(y)) < 6 / np.sqrt(4000)
+    assert abs(np.mean(y**2) - 1) < 6 * np.sqrt(2 / 4000)
+    if kind == "sign":
+        assert set(y) == {-1.0, 1.0}
+        np.testing.assert_array_equal(y, np.sign(simulate.random_targets(4000, seed=2)))
+
+
+def test_random_targets_take_the_dtype_of_the_inputs():
+    assert simulate.random_targets(3, like=np.ones((3, 2), dtype=np.float32)).dtype == np.float32
+    stream = streams.generator(0, "mine")
+    assert not np.array_equal(simulate.random_targets(3, stream), simulate.random_targets(3, stream))

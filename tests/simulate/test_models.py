@@ -1,4 +1,4 @@
-"""Linear and two-layer models: closed forms against finite differences and dense references."""
+"""Every model: closed forms against finite differences and dense references."""
 
 import numpy as np
 import pytest
@@ -19,6 +19,14 @@ MODELS = {
     "both-smooth": simulate.TwoLayer(3, 4, slope=0.5, activation="smooth", train_outer=True),
     "one-neuron": simulate.TwoLayer(2, 1, slope=0.5),
     "given-outer": simulate.TwoLayer(3, 4, slope=0.5, outer=[1.0, -2.0, 0.0, 1e3]),
+    "difference": simulate.DiagonalLinear(5),
+    "product": simulate.DiagonalLinear(4, form="product"),
+    "diagonal-1": simulate.DiagonalLinear(1),
+    "one-layer": simulate.DeepLinear(4, ()),
+    "two-layers": simulate.DeepLinear(5, (3,)),
+    "deep": simulate.DeepLinear(4, [3, 5, 2]),
+    "deep-wide": simulate.DeepLinear(3, [20, 20]),
+    "deep-narrow": simulate.DeepLinear(6, [1, 1]),
 }
 
 
@@ -36,6 +44,12 @@ def _naive_outputs(model, theta, X):
     """f(x; θ) with a loop over samples and neurons."""
     if isinstance(model, simulate.Linear):
         return np.array([sum(t * x for t, x in zip(theta, row, strict=True)) for row in X])
+    if isinstance(model, simulate.DiagonalLinear):
+        alpha, beta = theta[: model.d], theta[model.d :]
+        weights = alpha**2 - beta**2 if model.form == "difference" else alpha * beta
+        return np.array([sum(w * x for w, x in zip(weights, row, strict=True)) for row in X])
+    if isinstance(model, simulate.DeepLinear):
+        return np.array([_forward(model, theta, x) for x in X])
     outputs = []
     for x in X:
         total = 0.0
@@ -49,6 +63,14 @@ def _naive_outputs(model, theta, X):
             total += weight * value
         outputs.append(total)
     return np.array(outputs)
+
+
+def _forward(model, theta, x):
+    """W_L (⋯ (W_1 x)), entry by entry."""
+    weights, values = iter(theta), list(x)
+    for width in (*model.widths, 1):
+        values = [sum(next(weights) * value for value in values) for _ in range(width)]
+    return values[0]
 
 
 def test_predictions(model):
@@ -66,6 +88,29 @@ def test_jacobian_by_finite_differences(model):
         # Central differences are exact for the piecewise linear activations unless a kink lies in between.
         difference = (_naive_outputs(model, theta + e, X) - _naive_outputs(model, theta - e, X)) / (2 * step)
         np.testing.assert_allclose(J[:, j], difference, rtol=1e-6, atol=1e-6 * max(1.0, np.abs(J).max()))
+
+
+def test_gram_of_permuted_samples(model, backend):
+    theta, X = _problem(model)
+    order = np.random.default_rng(3).permutation(9)
+    theta_device = backend.asarray(theta)
+    K = simulate.to_host(model.gram(theta_device, backend.asarray(X)))
+    permuted = simulate.to_host(model.gram(theta_device, backend.asarray(X[order])))
+    np.testing.assert_array_equal(K, K.T)
+    np.testing.assert_allclose(permuted, K[order][:, order], rtol=1e-12, atol=1e-13 * np.abs(K).max())
+
+
+def test_arguments_are_not_changed(model):
+    theta, X = _problem(model)
+    v, w = np.cos(np.arange(model.size)), np.sin(np.arange(9))
+    arguments = [x.copy() for x in (theta, X, v, w)]
+    for x in (theta, X, v, w):
+        x.flags.writeable = False
+    results = [model.predict(theta, X), model.gram(theta, X), model.jvp(theta, X, v), model.vjp(theta, X, w)]
+    results.append(model.jacobian(theta, X))
+    for x, before in zip((theta, X, v, w), arguments, strict=True):
+        np.testing.assert_array_equal(x, before)
+        assert not any(np.shares_memory(x, result) for result in results)
 
 
 def test_gram_is_the_product_of_jacobians(model, backend):
@@ -138,6 +183,11 @@ def test_the_corner_of_the_activation(z, derivative):
     assert model.jacobian([0.0], [[1.0]])[0, 0] == 0.25
 
 
+@given(st.floats(0, 1))
+def test_positive_arguments_have_derivative_one_exactly(slope):
+    assert simulate.TwoLayer(1, 1, slope=slope, outer=[1.0]).jacobian([2.0], [[1.0]])[0, 0] == 1
+
+
 def test_large_arguments_do_not_overflow():
     model = simulate.TwoLayer(1, 1, activation="smooth", outer=[1.0])
     np.testing.assert_array_equal(model.predict([1.0], [[1e6], [-1e6]]), [1e6, 0.0])
@@ -168,10 +218,11 @@ def test_default_outer_layer():
 
 
 def test_float32_is_kept():
-    for model in (simulate.Linear(3), simulate.TwoLayer(3, 4, slope=0.1)):
+    for model in (simulate.Linear(3), simulate.TwoLayer(3, 4, slope=0.1), simulate.TwoLayer(3, 4, train_outer=True)):
         theta, X = model.init().astype(np.float32), np.ones((2, 3), dtype=np.float32)
         assert model.gram(theta, X).dtype == np.float32
         assert model.predict(theta, X).dtype == np.float32
+        assert model.jvp(theta, X, theta).dtype == model.vjp(theta, X, X[:, 0]).dtype == np.float32
 
 
 @pytest.mark.parametrize(
@@ -180,7 +231,11 @@ def test_float32_is_kept():
         (lambda: simulate.Linear(0), "d"),
         (lambda: simulate.Linear(True), "d"),
         (lambda: simulate.TwoLayer(2, 0), "width"),
+        (lambda: simulate.TwoLayer(0, 2), "d"),
+        (lambda: simulate.TwoLayer(2, 2.0), "width"),
+        (lambda: simulate.TwoLayer(2, -1), "width"),
         (lambda: simulate.TwoLayer(2, 2, slope=1.5), "slope"),
+        (lambda: simulate.TwoLayer(2, 2, slope=-1e-9), "slope"),
         (lambda: simulate.TwoLayer(2, 2, slope=float("nan")), "slope"),
         (lambda: simulate.TwoLayer(2, 2, slope=True), "slope"),
         (lambda: simulate.TwoLayer(2, 2, activation="relu"), "activation"),
@@ -197,6 +252,10 @@ def test_float32_is_kept():
         (lambda: simulate.Linear(2).predict([1.0, float("nan")], [[1.0, 2.0]]), "theta"),
         (lambda: simulate.Linear(2).jvp([1.0, 2.0], [[1.0, 2.0]], [1.0]), "v"),
         (lambda: simulate.Linear(2).vjp([1.0, 2.0], [[1.0, 2.0]], [1.0, 2.0]), "w"),
+        (lambda: simulate.TwoLayer(1, 1).gram([1.0, 2.0], [[1.0]]), "theta"),
+        (lambda: simulate.TwoLayer(1, 1, train_outer=True).gram([1.0], [[1.0]]), "theta"),
+        # Labels of the wrong length make residuals of the wrong length.
+        (lambda: simulate.loss_alignment(simulate.TwoLayer(1, 1).gram([1.0], [[1.0], [2.0]]), [1.0]), "residual"),
     ],
 )
 def test_bad_arguments_are_refused(call, name):
