@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 import theory
 from verify.claims._context import Context
 from verify.designs import Design
-from verify.loss_rays import Observations, log_ratio, loss_extremes, observe
+from verify.loss_rays import Observations, loss_extremes
+from verify.observing import observe
+from verify.ratios import log_ratio
 from verify.rays import Ray, RayPlan, RayPoint
 from verify.verdict import State
 
@@ -97,11 +99,11 @@ def test_each_data_set_is_computed_once_and_in_any_order(recorder):
     first = observations.extremes([small, large], 3)
     again = observations.extremes([large, small], 2)
     assert len(recorder.asked) == 6
-    np.testing.assert_array_equal(again[0], first[1][:2])
-    np.testing.assert_array_equal(again[1], first[0][:2])
-    more = observations.extremes([small], 5)[0]
+    np.testing.assert_array_equal(again[0].found, first[1].found[:2])
+    np.testing.assert_array_equal(again[1].found, first[0].found[:2])
+    more = observations.extremes([small], 5)[0].found
     assert len(recorder.asked) == 8
-    np.testing.assert_array_equal(more[:3], first[0])
+    np.testing.assert_array_equal(more[:3], first[0].found)
     assert more[4].tolist() == pytest.approx(small.loss_extremes(0, 4))
     assert loss_extremes(0, (small, 4)) == small.loss_extremes(0, 4)
     # The largest come first, so that no process is left with a long point at the end.
@@ -131,7 +133,7 @@ def test_observing_a_ray_stops_as_soon_as_it_is_decided(recorder):
     assert set(one.trends) == {"upper", "lower"}
     assert all(trend.state is State.HOLDS for trend in one.trends.values())
     assert len(recorder.asked) == 4 * 30
-    assert [e.shape for e in one.extremes] == [(30, 2)] * 4
+    assert [e.found.shape for e in one.extremes] == [(30, 2)] * 4
 
 
 def test_an_absent_side_is_not_judged(recorder):
@@ -146,7 +148,7 @@ def test_a_bound_on_the_population_value_is_closed(recorder):
     assert set(one.closed) == {"upper"}
     assert set(one.trends) == {"lower"}
     for share, extremes in zip(one.closed["upper"], one.extremes, strict=True):
-        assert share.estimate == np.mean(extremes[:, 1] > 1)
+        assert share.estimate == np.mean(extremes.found[:, 1] > 1)
         assert share.low <= share.estimate <= share.high
 
 

@@ -6,7 +6,8 @@ import pytest
 
 import theory
 from verify.designs import Design
-from verify.loss_rays import Observations, observe
+from verify.loss_rays import Observations
+from verify.observing import observe
 from verify.rays import RayPlan, lay_ray
 from verify.untested import untested_range
 from verify.verdict import State
@@ -55,7 +56,7 @@ def test_a_ray_on_which_n_and_d_eff_pass_each_other_bends(changes, bends):
 
 
 def test_climbing_on_a_ray_that_bends_refutes_nothing(monkeypatch):
-    from verify import loss_rays
+    from verify import observing
     from verify.claims._context import Context
 
     plan = RayPlan("d_eff has slack", "isotropic", n_top=40, rank_top=200, rank_slack=10)
@@ -64,9 +65,9 @@ def test_climbing_on_a_ray_that_bends_refutes_nothing(monkeypatch):
     context = Context("quick", 0, lambda f, items: [f(item) for item in items], lambda share, doing: None)
 
     def climbing(scales, ratios, level, generator):
-        return loss_rays.Trend(State.VIOLATED, None, None, [])
+        return observing.Trend(State.VIOLATED, None, None, [])
 
-    monkeypatch.setattr(loss_rays, "judge_trend", climbing)
+    monkeypatch.setattr(observing, "judge_trend", climbing)
     observed = observe(ray, statement, context, Observations(context), 0.1, (4,))
     assert ray.bends
     assert {trend.state for trend in observed.trends.values()} == {State.INCONCLUSIVE}

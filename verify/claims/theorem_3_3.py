@@ -19,24 +19,21 @@ Guarantee:
 
 from __future__ import annotations
 
-import math
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import simulate
 import theory
+from verify.claims._along_rays import LaidRay, Tests, judge_along_rays
 from verify.claims._context import Context
-from verify.claims._proofs import proof_evidence
-from verify.constants import fitted_constant
-from verify.failure import quantile_level
-from verify.loss_rays import SIDES, Observations, Observed, observe
+from verify.loss_rays import Observations
+from verify.observing import Observed
 from verify.population import population_test
 from verify.rays import RayPlan, lay_ray, symbol_values
-from verify.trend import crossing_scales
-from verify.untested import untested_range
 from verify.vanishing import vanishing_test
-from verify.verdict import Basis, Evidence, Plot, State, Verdict, combine
+from verify.verdict import Basis, Verdict
 from verify.witness import dense_loss_alignment
 
 LARGEST_WITNESS = 1500
@@ -93,108 +90,19 @@ def judge(statement: theory.Statement, context: Context, observations: Observati
     """
     settings = PROFILES[context.profile]
     population, witness = population_test(statement, context.seed, settings.delta)
-    evidence = [population]
     vanishing, long_row = vanishing_test(statement, context.seed)
-    evidence.append(vanishing)
-    witness = witness or long_row
-    observed: list[Observed] = []
-    for number, plan in enumerate(settings.plans):
-        if stop_early and State.VIOLATED in [e.state for e in evidence]:
-            break
-        context.progress(number / len(settings.plans), plan.name)
-        ray = lay_ray(plan, statement, settings.delta)
-        one = observe(ray, statement, context, observations, settings.delta, settings.rounds)
-        observed.append(one)
-        evidence += [_evidence(one, side) for side in one.trends]
-        evidence += [_closed_evidence(one, side, quantile_level(statement, settings.delta)) for side in one.closed]
-    evidence += untested_range(statement) + proof_evidence(statement)
-    state = combine([e.state for e in evidence])
-    if state is State.VIOLATED and witness is None:
-        witness = _ray_witness(observed, context.seed, settings.delta, statement)
-    constant = None
-    if observed and state is not State.VIOLATED:
-        points = [(p, e) for one in observed for p, e in zip(one.ray.points, one.extremes, strict=True)]
-        constant = fitted_constant(statement, points, settings.delta)
-    return Verdict(
-        claim=statement.id,
-        title=statement.title,
-        kind="conjecture" if statement.kind == "conjecture" else "theorem",
-        state=state,
+    return judge_along_rays(
+        statement,
+        context,
+        observations,
+        rays=[LaidRay(lay_ray(plan, statement, settings.delta)) for plan in settings.plans],
+        tests=Tests([population, vanishing], witness or long_row),
+        delta=settings.delta,
+        rounds=settings.rounds,
+        example=partial(_example, seed=context.seed, delta=settings.delta, statement=statement),
         basis=Basis.EXACT,
-        summary=_summary(state, evidence, observed, settings, constant),
-        constant=constant,
-        witness=witness if state is State.VIOLATED else None,
-        evidence=evidence,
-        plots=[]
-        if stop_early
-        else [_plot(observed, side) for side in SIDES if any(side in o.trends for o in observed)],
-        altered=statement.altered,
-        change_note=statement.change_note,
-        statement=statement.to_dict(),
+        stop_early=stop_early,
     )
-
-
-def _evidence(one: Observed, side: str) -> Evidence:
-    """Say what one side of one ray showed."""
-    trend, ray = one.trends[side], one.ray
-    figures = {
-        "ray": ray.plan.name,
-        "side": side,
-        "family": ray.plan.family,
-        "scale": ray.scale_name,
-        "trials": len(one.extremes[0]),
-        "constants": ray.constants,
-        "points": [{"eps": p.eps, "n": p.design.n, "d": p.design.d, "d_eff": p.design.d_eff} for p in ray.points],
-        "ratio": [list(r) for r in trend.ratios],
-        "slope": list(trend.slope) if trend.slope else None,
-        "top_slope": list(trend.top_slope) if trend.top_slope else None,
-    }
-    finding = trend.sentence()
-    if trend.state is State.INCONCLUSIVE and ray.bends:
-        finding += (
-            "; n and d_eff pass each other here, or slack shrinks, which moves ρ by itself: climbing refutes nothing"
-        )
-    return Evidence(f"ray: {ray.plan.name}; {side} bound", finding, trend.state, figures)
-
-
-def _closed_evidence(one: Observed, side: str, level: float) -> Evidence:
-    """Say what a bound that lies on the population value showed: every fluctuation breaks it."""
-    shares = one.closed[side]
-    certain = all(share.low > 1 - level for share in shares)
-    finding = (
-        f"the bound leaves no room beside the population value 1, and at least "
-        f"{min(share.estimate for share in shares):.0%} of the data sets lie beyond it at every scale "
-        f"(a share of {1 - level:.2g} is allowed)"
-    )
-    state = State.VIOLATED if certain else State.INCONCLUSIVE
-    return Evidence(f"ray: {one.ray.plan.name}; {side} bound", finding, state, {"share": [list(s) for s in shares]})
-
-
-def _ray_witness(
-    observed: list[Observed], seed: int, delta: float, statement: theory.Statement
-) -> dict[str, Any] | None:
-    """Describe the ray that climbs fastest, or one whose bound has no room, with its worst data set."""
-    climbing = [(one, side) for one in observed for side, t in one.trends.items() if t.state is State.VIOLATED]
-    closed = [(one, side) for one in observed for side in one.closed]
-    if not climbing:
-        if not closed:
-            return None
-        one, side = closed[0]
-        return {"ray": one.ray.plan.name, "side": side, "example": _example(one, side, seed, delta, statement)}
-    one, side = max(climbing, key=lambda item: item[0].trends[item[1]].slope.low)  # type: ignore[union-attr]
-    trend, points = one.trends[side], one.ray.points
-    scales = [math.log(p.scale) for p in points]
-    exponent = abs(scales[-1] - scales[0]) / max(abs(math.log(points[0].eps / points[-1].eps)), 1e-9)
-    return {
-        "ray": one.ray.plan.name,
-        "side": side,
-        "slope": list(trend.slope or ()),
-        "points": [{"eps": p.eps, "n": p.design.n, "d": p.design.d, "d_eff": p.design.d_eff} for p in points],
-        "ratio": [r.estimate for r in trend.ratios],
-        "fails_at": crossing_scales(trend, scales, exponent if exponent < 100 else 1.0),
-        "scale": one.ray.scale_name,
-        "example": _example(one, side, seed, delta, statement),
-    }
 
 
 def _example(one: Observed, side: str, seed: int, delta: float, statement: theory.Statement) -> dict[str, Any]:
@@ -202,7 +110,7 @@ def _example(one: Observed, side: str, seed: int, delta: float, statement: theor
     points = one.ray.points
     at = max((i for i, p in enumerate(points) if p.design.n <= LARGEST_WITNESS), default=0)
     column, pick = (1, np.argmax) if side == "upper" else (0, np.argmin)
-    trial, design = int(pick(one.extremes[at][:, column])), points[at].design
+    trial, design = int(pick(one.extremes[at].found[:, column])), points[at].design
     X = design.draw(seed, trial)
     u = simulate.loss_alignment_range(X).witnesses[column]
     values = symbol_values(statement, design, points[at].eps, delta)
@@ -212,48 +120,3 @@ def _example(one: Observed, side: str, seed: int, delta: float, statement: theor
         "value": dense_loss_alignment(X, u),
         "u": u.tolist() if u.size <= 64 else f"row {column} of simulate.loss_alignment_range(X).witnesses",
     }
-
-
-def _summary(
-    state: State,
-    evidence: list[Evidence],
-    observed: list[Observed],
-    settings: Settings,
-    constant: dict[str, Any] | None,
-) -> str:
-    """Say the verdict in a sentence or two."""
-    against = [e for e in evidence if e.state is State.VIOLATED]
-    if against:
-        return f"Refuted: {against[0].test}: {against[0].finding}."
-    slopes = [t.slope.high for one in observed for t in one.trends.values() if t.slope]
-    steepest = f"the steepest upper end of a slope is {max(slopes):+.3f}" if slopes else "every bound has slack"
-    fitted = f"; fitted constant {constant['estimate']:.3g}" if constant and constant["estimate"] else ""
-    if state is State.HOLDS:
-        return f"ρ stays bounded on all {len(observed)} rays at δ = {settings.delta}: {steepest} (limit 0.1){fitted}."
-    open_ = next(e for e in evidence if e.state is State.INCONCLUSIVE)
-    more = "" if "reach" in open_.test else " Intervals of slopes shrink like one over the square root of their number."
-    return f"Undecided after {settings.rounds[-1]} data sets a point. {open_.test}: {open_.finding}.{more}"
-
-
-def _plot(observed: list[Observed], side: str) -> Plot:
-    """Draw ρ along every ray."""
-    series: list[dict[str, Any]] = []
-    for one in observed:
-        if side in one.trends:
-            ratios = one.trends[side].ratios
-            series.append({
-                "label": one.ray.plan.name,
-                "x": [p.scale / one.ray.points[0].scale for p in one.ray.points],
-                "y": [r.estimate for r in ratios],
-                "low": [max(r.low, 1e-3) for r in ratios],
-                "high": [min(r.high, 1e6) for r in ratios],
-                "style": "line",
-            })
-    return Plot(
-        title=f"{side} bound: ρ along the rays",
-        alt=f"The ratio of observed deviation to room under the {side} bound against the scale, one line a ray. "
-        "Level lines support the statement, climbing ones refute it.",
-        x_label="scale relative to the ray's first point",
-        y_label="ρ",
-        series=series,
-    )
