@@ -158,7 +158,8 @@ class DeepLinear(OverparametrisedLinear):
             X: Inputs, shape (n, d).
 
         Returns:
-            K, shape (n, n). Memory O(n² + n max m_l), or O(n² + nd + d² + d max m_l).
+            K, shape (n, n). Memory of a few n×n and n×d matrices, and of the activations of the widest layer on n
+            samples, or on d where the products go through A Aᵀ.
         """
         layers = self._layers(xp, theta)
         norms = [xp.linalg.vector_norm(left) for left in self._lefts(xp, layers)[1:]]

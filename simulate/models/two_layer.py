@@ -197,7 +197,8 @@ class TwoLayer(Model):
     def _gram(self, xp: Namespace, theta: Array, X: Array) -> Array:
         """Gram matrix (x_i·x_j) Σ_k a_k² σ'(b_k·x_i) σ'(b_k·x_j), plus Σ_k σ(b_k·x_i) σ(b_k·x_j) if a is trained.
 
-        O(n d (n + width) + n² width) time; at most five n×n matrices, or a block of activations where that is more.
+        O(n d (n + width) + n² width) time; memory of a few n×n matrices, or of blocks of activations where that is
+        more.
 
         Args:
             xp: The namespace.
