@@ -37,6 +37,36 @@ def test_the_smallest_n_of_4_3(d, K, delta, first, second):
     assert n == pytest.approx(max(1, math.ceil(bound)), abs=1, rel=1e-12)
 
 
+@given(st.integers(1, 500), st.floats(0.01, 0.5), st.floats(1e-9, 0.9), st.floats(0.01, 100))
+def test_the_smallest_n_of_4_2(d, eps, delta, constant):
+    accuracy, failure = -math.log(eps), -math.log(delta)
+    first = (d**2 * accuracy**2 + failure**2) / eps
+    second = (d * accuracy + failure) / eps**2
+    expected = max(1, math.ceil(constant * max(first, second)))
+    for id in ("3.2", "4.2"):
+        n = theory.statement(id).required_n(constant, eps=eps, delta=delta, d=d)
+        assert n == pytest.approx(expected, abs=1, rel=1e-12)
+
+
+def test_what_4_2_and_its_lower_half_ask_for():
+    # 10 ((20 log 10)² + (log 20)²), by hand 10 (2120.76 + 8.97).
+    assert theory.statement("4.2").required_n(eps=0.1, delta=0.05, d=20) == 21298
+    # The second condition decides in low dimensions: 100 (log 10 + log 20).
+    assert theory.statement("4.2").required_n(eps=0.1, delta=0.05, d=1) == 530
+    assert theory.statement("4.2-lower").required_n(eps=0.1, delta=0.05, d=20) == 23
+    assert theory.statement("4.2").required_n(eps=1 - 1e-9, delta=0.5, d=10**6) == 1
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6), st.floats(0.01, 0.9), st.floats(1e-6, 0.9))
+def test_the_dimension_of_3_3_star(n, d, eps, delta):
+    needed = theory.statement("3.3-star").required_dimension(2, eps=eps, delta=delta, n=n, d=d)
+    assert needed == pytest.approx(2 * max(1 / eps, math.log(n / delta) / eps**2 / max(1, n / d)))
+    ordinary = theory.statement("3.3").required_dimension(2, eps=eps, delta=delta, n=n)
+    assert theory.statement("3.5").required_dimension(2, eps=eps, delta=delta, n=n) == ordinary
+    if n <= d:
+        assert needed == pytest.approx(max(2 / eps, ordinary))
+
+
 def test_one_constant_serves_all_conditions():
     statement = theory.statement("4.3")
     assert statement.required_n(2, d=5, K=2, delta=0.1) == statement.required_n([2, 2.0], d=5, K=2, delta=0.1)
