@@ -13,10 +13,11 @@ from simulate import streams
 FAMILIES = {
     "isotropic": "S = I",
     "masked": "m unit eigenvalues and a vanishing tail that makes rank X = n: d_eff = m, d >= n",
+    "tailed": "m unit eigenvalues and a tiny tail of n^(2/3): d_eff = m",
     "spiked": "one eigenvalue 1 and d - 1 equal smaller ones, d = 2 d_eff",
 }
 TAIL = 1e-8
-"""Tail of the spectrum of a masked design that is written out; in the limit 0 its first m columns are enough."""
+"""Tail of the spectrum that is written out; of a masked design in the limit 0 the first m columns are enough."""
 
 
 class Design(NamedTuple):
@@ -25,7 +26,8 @@ class Design(NamedTuple):
     Attributes:
         family: a key of `FAMILIES`.
         n: number of samples.
-        rank: the family's parameter: d (isotropic), the number of unit eigenvalues (masked), d_eff rounded (spiked).
+        rank: the family's parameter: d (isotropic), the number of unit eigenvalues (masked, tailed), d_eff rounded
+            (spiked).
     """
 
     family: str
@@ -37,6 +39,8 @@ class Design(NamedTuple):
         """Dimension of the inputs."""
         if self.family == "masked":
             return self.rank + self.n
+        if self.family == "tailed":
+            return self.rank + round(self.n ** (2 / 3))
         return 2 * self.rank if self.family == "spiked" else self.rank
 
     def spectrum(self) -> np.ndarray:
@@ -46,7 +50,7 @@ class Design(NamedTuple):
             Shape (d,), float64.
         """
         values = np.ones(self.d)
-        if self.family == "masked":
+        if self.family in {"masked", "tailed"}:
             values[self.rank :] = TAIL
         elif self.family == "spiked":
             values[1:] = math.sqrt((self.rank - 1) / (self.d - 1)) if self.rank > 1 else TAIL
@@ -55,7 +59,7 @@ class Design(NamedTuple):
     @property
     def d_eff(self) -> float:
         """Effective dimension srk(S²)."""
-        return float(self.rank) if self.family == "masked" else float(np.sum(self.spectrum() ** 2))
+        return float(self.rank) if self.family in {"masked", "tailed"} else float(np.sum(self.spectrum() ** 2))
 
     def draw(self, seed: int, trial: int) -> np.ndarray:
         """Draw the inputs of one data set.

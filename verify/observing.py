@@ -56,6 +56,7 @@ class Observed(NamedTuple):
         ray: the ray.
         extremes: for each point the worst cases.
         trends: the trend on each side that the statement bounds with room to spare.
+        certified: for each of these sides where the worst case is not exact, the trend of the certified values.
         closed: for each side whose bound leaves no room beside the population's range, the share of data sets beyond it
             at each point, with 99.8 % intervals.
     """
@@ -63,6 +64,7 @@ class Observed(NamedTuple):
     ray: Ray
     extremes: list[Extremes]
     trends: dict[str, Trend]
+    certified: dict[str, Trend]
     closed: dict[str, list[Interval]]
 
 
@@ -93,7 +95,7 @@ def observe(
     judged = [side for side in sides if getattr(statement, side) is not None]
     for trials in (ray.plan.repeats * count for count in rounds):
         extremes = source.extremes(designs, trials)
-        trends, closed = {}, {}
+        trends, certified, closed = {}, {}, {}
         for side in judged:
             if side == "lower" and all(says_nothing(statement, point, delta) for point in ray.points):
                 trends[side] = Trend(State.HOLDS, None, None, [Interval(0.0, 0.0, 0.0)] * len(ray.points), slack=True)
@@ -102,16 +104,21 @@ def observe(
                     share_beyond(statement, side, p, e.found, delta) for p, e in zip(ray.points, extremes, strict=True)
                 ]
             else:
-                trends[side] = _trend(ray, statement, side, extremes, context.seed, delta)
+                trends[side], bounded = _trends(ray, statement, side, extremes, context.seed, delta)
+                certified |= {side: bounded} if bounded else {}
         if all(trend.state is not State.INCONCLUSIVE for trend in trends.values()):
             break
-    return Observed(ray, extremes, trends, closed)
+    return Observed(ray, extremes, trends, certified, closed)
 
 
-def _trend(
+def _trends(
     ray: Ray, statement: theory.Statement, side: str, extremes: list[Extremes], seed: int, delta: float
-) -> Trend:
-    """Judge one side: what was found may refute, what is certified may support; in between it is not refuted."""
+) -> tuple[Trend, Trend | None]:
+    """Judge one side: what was found may refute, what is certified may support; in between it is not refuted.
+
+    Returns:
+        The trend that decides, and that of the certified values where the worst case is not exact.
+    """
 
     def along(values: list[np.ndarray], name: str) -> Trend:
         ratios = [log_ratio(statement, side, p, v, delta) for p, v in zip(ray.points, values, strict=True)]
@@ -120,14 +127,13 @@ def _trend(
         return judge_trend([math.log(p.scale) for p in ray.points], ratios, quantile_level(statement, delta), stream)
 
     found = along([e.found for e in extremes], "")
-    if found.state is State.VIOLATED:
-        return replace(found, state=State.INCONCLUSIVE) if ray.bends else found
     if all(e.certified is e.found for e in extremes):
-        return found
+        bends = found.state is State.VIOLATED and ray.bends
+        return (replace(found, state=State.INCONCLUSIVE) if bends else found), None
     certified = along([e.certified for e in extremes], "certified")
-    if certified.state is State.HOLDS:
-        return certified
-    return replace(found, state=State.NOT_REFUTED) if found.state is State.HOLDS else found
+    if found.state is State.VIOLATED or certified.state is State.HOLDS:
+        return (found if found.state is State.VIOLATED else certified), certified
+    return (replace(found, state=State.NOT_REFUTED) if found.state is State.HOLDS else found), certified
 
 
 def trend_evidence(one: Observed, side: str) -> Evidence:
@@ -156,8 +162,11 @@ def trend_evidence(one: Observed, side: str) -> Evidence:
     finding = trend.sentence()
     if trend.state is State.INCONCLUSIVE and ray.bends:
         finding += "; n and d_eff pass each other here, or slack shrinks: that moves ρ, and climbing refutes nothing"
-    if trend.state is State.NOT_REFUTED:
-        finding += "; of the values found, for the certificates are too wide here"
+    if side in one.certified and trend.state is State.HOLDS:
+        finding += "; of the certified values"
+    elif side in one.certified:
+        bounded = one.certified[side].slope
+        finding += f"; of the values found (certified: {f'{bounded.estimate:+.3f}' if bounded else 'no trend'})"
     return Evidence(f"ray: {ray.plan.name}; {side} bound", finding, trend.state, figures)
 
 

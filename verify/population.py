@@ -18,6 +18,8 @@ from verify.verdict import Evidence, State
 from verify.witness import dense_directional_alignment, dense_loss_alignment
 
 TOLERANCE = 1e-9
+ALONG_DIRECTIONS = ("g_fixed", "g_uniform", "mu_olm")
+"""Quantities whose worst case is a directional alignment: of the loss alignment it is that of a rank-one Jacobian."""
 EPS_GRID = np.geomspace(1e-6, 0.999, 400)
 
 
@@ -41,7 +43,7 @@ def population_test(statement: theory.Statement, seed: int, delta: float) -> tup
     """Test a statement's bounds against the population range.
 
     Args:
-        statement: a statement about "mu" or "g_fixed".
+        statement: a statement about "mu", or about one of `ALONG_DIRECTIONS`.
         seed: the run's seed.
         delta: δ.
 
@@ -73,12 +75,12 @@ def population_range(statement: theory.Statement) -> tuple[float, float, int]:
     d_eff it may demand any size, which leaves {1}, else d_eff = 2 is allowed.
 
     Args:
-        statement: a statement about "mu" or "g_fixed".
+        statement: a statement about "mu", or about one of `ALONG_DIRECTIONS`.
 
     Returns:
         Lower end, upper end, and the dimension of a witness.
     """
-    if statement.quantity == "g_fixed":
+    if statement.quantity in ALONG_DIRECTIONS:
         return 1.0, 3.0, 4
     return (1.0, 1.0, 50) if statement.dimension else (1.0, 2.0, 2)
 

@@ -143,7 +143,7 @@ def _leading(statement: theory.Statement) -> theory.Statement:
     # Terms with d, d_eff or a power of n are kept: how fast they grow depends on the ray.
     kept = {}
     for field in ("sample_size", "dimension"):
-        terms = [term for f in getattr(statement, field) for term in _terms(f)]
+        terms = [term for f in getattr(statement, field) for term in terms_of(f)]
         if len(terms) < 2:
             continue
         split = statement.replace(**{field: terms})
@@ -159,8 +159,15 @@ def _leading(statement: theory.Statement) -> theory.Statement:
     return statement.replace(**kept) if kept else statement
 
 
-def _terms(condition: sympy.Expr) -> list[sympy.Expr]:
-    """Split a condition n ≥ C f at sums and maxima: with constants of their own the parts say the same."""
+def terms_of(condition: sympy.Expr) -> list[sympy.Expr]:
+    """Split a condition n ≥ C f at sums and maxima: with constants of their own the parts say the same.
+
+    Args:
+        condition: f.
+
+    Returns:
+        The terms.
+    """
     parts = condition.args if isinstance(condition, sympy.Max) else (condition,)
     return [term for part in parts for term in sympy.expand(part, log=False).as_ordered_terms()]
 

@@ -201,6 +201,7 @@ class _Job:
         self._seed = seed
         self._commands = [command(claim, profile, seed) for claim in claims]
         self._outcomes: list[Outcome] = []
+        self._shared: dict[str, Any] = {}
         self._environment = describe()
         self._begun = time.perf_counter()
 
@@ -237,7 +238,7 @@ class _Job:
 
         claim = self._claims[index]
         started = time.perf_counter()
-        context = _context(self._profile, self._seed, executor, sink)
+        context = _context(self._profile, self._seed, executor, sink, self._shared)
         verdict, controls, observations = claims.judge(claim, context)
         seconds = verdict.seconds or time.perf_counter() - started
         verdict = dataclasses.replace(verdict, claim=self._unique(verdict.claim), seconds=seconds)
@@ -282,10 +283,10 @@ class _Job:
         return "\n".join(line for line in self._commands if line)
 
 
-def _context(profile: str, seed: int, executor: Executor, sink: Sink) -> Any:
+def _context(profile: str, seed: int, executor: Executor, sink: Sink, shared: dict[str, Any]) -> Any:
     from verify.claims._context import Context
 
-    return Context(profile=profile, seed=seed, mapper=executor.map, progress=sink.update)
+    return Context(profile=profile, seed=seed, mapper=executor.map, progress=sink.update, shared=shared)
 
 
 def _table(observations: pd.DataFrame | None) -> pd.DataFrame:

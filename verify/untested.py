@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 import theory
+from verify.population import ALONG_DIRECTIONS
 from verify.verdict import Evidence, State
 
 ON_RAYS = {"eps": (0.5, 0.1), "n": (1e2, 1e4)}
@@ -20,8 +21,6 @@ BEYOND = {"eps": (0.1, 1e-4), "n": (1e5, 1e12)}
 TYPICAL = {"eps": 0.2, "delta": 0.1, "n": 1e6, "d": 1e3, "d_eff": 1e3, "K": 16.0}
 STEEPER = 0.02
 """Difference of logarithmic slopes from which a weakening counts as one that the rays do not show."""
-POPULATION = {"mu": (1.0, 1.0), "g_fixed": (1.0, 3.0), "g_uniform": (1.0, 3.0), "mu_olm": (1.0, 3.0)}
-"""Ends of the population range from which a bound's room is measured."""
 
 
 def untested_range(statement: theory.Statement) -> list[Evidence]:
@@ -76,7 +75,7 @@ def _demand(statement: theory.Statement, field: str, axis: str, at: float) -> fl
     with np.errstate(all="ignore"):
         if isinstance(entry, tuple):
             return math.log(max(1e-300, *(float(f) for f in statement.evaluate(field, **values))))
-        low, high = POPULATION[statement.quantity]
+        low, high = (1.0, 3.0) if statement.quantity in ALONG_DIRECTIONS else (1.0, 1.0)
         bound = float(np.asarray(statement.evaluate(field, **values)))
         room = low - bound if field == "lower" else bound - high
         return math.log(room) if 0 < room < math.inf else 0.0

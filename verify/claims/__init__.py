@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from verify.claims._context import Context
     from verify.verdict import Verdict
 
-STATEMENTS = ("C.1", "C.2", "C.2-centred", "3.3", "4.3")
+STATEMENTS = ("C.1", "C.2", "C.2-centred", "3.2", "3.3", "3.3-star", "4.2", "4.2-lower", "4.3")
 OBSERVATIONS = ("digits",)
 
 
@@ -79,6 +79,8 @@ def judge(claim: str | theory.Statement, context: Context) -> tuple[Verdict, lis
         return _judge_loss(statement, context)
     if statement.quantity == "g_fixed":
         return _judge_directions(statement, context)
+    if statement.quantity in {"g_uniform", "mu_olm"}:
+        return _judge_uniform(statement, context)
     return _judge_moments(statement, context)
 
 
@@ -87,7 +89,7 @@ def _judge_loss(statement: theory.Statement, context: Context) -> tuple[Verdict,
     from verify.claims import theorem_3_3
     from verify.loss_rays import Observations
 
-    observations = Observations(context)
+    observations = context.shared.setdefault("loss", Observations(context))
     judge_one = partial(theorem_3_3.judge, context=context, observations=observations)
     return *_with_controls(judge_one, statement), observations.table()
 
@@ -99,6 +101,17 @@ def _judge_directions(statement: theory.Statement, context: Context) -> tuple[Ve
 
     observations = Observations(context)
     judge_one = partial(theorem_4_3.judge, context=context, observations=observations)
+    return *_with_controls(judge_one, statement), observations.table()
+
+
+def _judge_uniform(statement: theory.Statement, context: Context) -> tuple[Verdict, list[Verdict], pd.DataFrame]:
+    """Judge a statement about every θ and every direction at once."""
+    from verify.claims import theorem_4_2
+    from verify.uniform_rays import Observations
+
+    fresh = Observations(context, theorem_4_2.PROFILES[context.profile].most_starts)
+    observations = context.shared.setdefault("uniform", fresh)
+    judge_one = partial(theorem_4_2.judge, context=context, observations=observations)
     return *_with_controls(judge_one, statement), observations.table()
 
 
@@ -124,7 +137,13 @@ def _with_controls(judge_one: Callable[..., Verdict], statement: theory.Statemen
     return timed[0], timed[1:]
 
 
-JUDGED_CONSTANTS = {"mu": "absolute", "g_fixed": "may depend on eps"}
+JUDGED_CONSTANTS = {
+    "mu": "absolute",
+    "mu_two_layer": "absolute",
+    "g_fixed": "may depend on eps",
+    "g_uniform": "may depend on eps",
+    "mu_olm": "may depend on eps",
+}
 """Quantities whose statements have constants in their conditions, and the constants that can always be judged."""
 
 
@@ -136,7 +155,7 @@ def _check_statement(statement: theory.Statement) -> None:
         raise VerifyError(f"statement {statement.id}: expected a lower or an upper bound, got neither")
     if statement.hypotheses != theory.statement(statement.base).hypotheses:
         raise VerifyError(f"hypotheses: expected those of {statement.base}, which the data follow, got others")
-    if statement.quantity != "mu" and statement.dimension:
+    if statement.quantity not in {"mu", "mu_two_layer"} and statement.dimension:
         raise VerifyError(f"dimension: expected no condition on d_eff in statement {statement.base}, got one")
     if statement.quantity not in JUDGED_CONSTANTS:
         if statement.sample_size or statement.probability is not None:

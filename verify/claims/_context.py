@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
@@ -19,12 +19,14 @@ class Context:
         seed: the run's seed; it fixes every number.
         mapper: ordered map over processes.
         progress: told how far the claim is (0 to 1) and what it is doing.
+        shared: observations that several claims of a run use, by name.
     """
 
     profile: str
     seed: int
     mapper: Mapper
     progress: Callable[[float, str], None]
+    shared: dict[str, Any] = field(default_factory=dict)
 
     @property
     def quick(self) -> bool:

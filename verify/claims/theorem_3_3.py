@@ -56,6 +56,13 @@ FULL = (
 )
 
 
+MANY_SAMPLES = (
+    RayPlan("isotropic, n has slack as ε falls", "isotropic", n_top=20_000, rank_top=20, n_slack=300),
+    RayPlan("tailed, n has slack as ε falls", "tailed", n_top=8000, rank_top=40, n_slack=100),
+)
+"""Rays for statements that ask for less than log(n/δ)/ε² effective dimensions where n exceeds d."""
+
+
 class Settings(NamedTuple):
     """What a profile spends.
 
@@ -95,7 +102,7 @@ def judge(statement: theory.Statement, context: Context, observations: Observati
         statement,
         context,
         observations,
-        rays=[LaidRay(lay_ray(plan, statement, settings.delta)) for plan in settings.plans],
+        rays=[LaidRay(lay_ray(plan, statement, settings.delta)) for plan in _plans(settings, statement)],
         tests=Tests([population, vanishing], witness or long_row),
         delta=settings.delta,
         rounds=settings.rounds,
@@ -103,6 +110,11 @@ def judge(statement: theory.Statement, context: Context, observations: Observati
         basis=Basis.EXACT,
         stop_early=stop_early,
     )
+
+
+def _plans(settings: Settings, statement: theory.Statement) -> tuple[RayPlan, ...]:
+    """Choose the rays: those where n exceeds d come first for the conjecture that is about them."""
+    return (MANY_SAMPLES if statement.base == "3.3-star" else ()) + settings.plans
 
 
 def _example(one: Observed, side: str, seed: int, delta: float, statement: theory.Statement) -> dict[str, Any]:

@@ -1,0 +1,198 @@
+"""Rays for statements about every θ and every direction at once, and the worst cases along them.
+
+The spectrum of the inputs drops out, since g depends on them only through the whitened rows; so designs are isotropic,
+and a ray is a list of ε and d. At each point n is the smallest number of samples that the conditions allow, with the
+constant that puts the last point at an affordable size.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+import simulate
+import theory
+from simulate import streams
+from verify.claims._context import Context
+from verify.designs import Design
+from verify.observing import Extremes
+from verify.rays import HELD_N, Ray, RayPlan, RayPoint, requirement, terms_of
+
+LARGEST = 4
+"""Largest n on a ray, in units of the one at its last point."""
+
+
+class UniformPlan(NamedTuple):
+    """One ray, before a statement's conditions give it numbers of samples.
+
+    Attributes:
+        name: what it does, in words.
+        points: ε and d at each point.
+        n_top: number of samples at the last point.
+        sides: the sides of the bound that it is meant for.
+        repeats: data sets a point, in units of the profile's.
+    """
+
+    name: str
+    points: tuple[tuple[float, int], ...]
+    n_top: int
+    sides: tuple[str, ...] = ("upper", "lower")
+    repeats: int = 1
+
+
+def dimension_ray(eps: float, dimensions: tuple[int, ...], n_top: int, *sides: str) -> UniformPlan:
+    """Plan a ray on which d grows at fixed ε.
+
+    Args:
+        eps: ε.
+        dimensions: values of d, increasing.
+        n_top: number of samples at the last one.
+        *sides: the sides it is meant for; none for both.
+
+    Returns:
+        The plan.
+    """
+    share = n_top / dimensions[-1] ** 2
+    name = f"d grows at ε = {eps:g}, n/d² up to {share:.2g}"
+    return UniformPlan(name, tuple((eps, d) for d in dimensions), n_top, sides or ("upper", "lower"))
+
+
+def accuracy_ray(d: int, n_top: int, repeats: int = 1) -> UniformPlan:
+    """Plan a ray on which ε falls from 1/2 to 1/10 at fixed d.
+
+    Args:
+        d: dimension.
+        n_top: number of samples at ε = 1/10.
+        repeats: data sets a point, in units of the profile's.
+
+    Returns:
+        The plan.
+    """
+    eps = np.geomspace(0.5, 0.1, 5).round(6)
+    return UniformPlan(f"ε falls, d = {d}", tuple((float(e), d) for e in eps), n_top, repeats=repeats)
+
+
+def lay_uniform_ray(plan: UniformPlan, statement: theory.Statement, delta: float) -> Ray:
+    """Give each point of a plan the smallest number of samples that the conditions allow.
+
+    Sums count as their largest term, which is the same up to the constant: n ≥ C (d + log(1/δ)) with C from the last
+    point would have more samples for each dimension where d is small, and look like a trend.
+
+    Args:
+        plan: the ray.
+        statement: its conditions are used.
+        delta: δ.
+
+    Returns:
+        The ray; shorter where the conditions would ask for far more samples than the plan has.
+    """
+    terms = [term for f in statement.sample_size for term in terms_of(f)]
+    statement = statement.replace(sample_size=terms) if terms else statement
+    eps, d = plan.points[-1]
+    constant: float | None = None
+    sizes = [HELD_N] * len(plan.points)
+    if statement.sample_size:
+        top = Design("isotropic", plan.n_top, d)
+        constant = plan.n_top / requirement(statement, "sample_size", top, eps, delta)
+        sizes = [_smallest(statement, constant, e, delta, Design("isotropic", plan.n_top, k)) for e, k in plan.points]
+    grows = plan.points[0][1] != d
+    points = tuple(
+        RayPoint(e, Design("isotropic", n, k), float(k) if grows else float(n))
+        for (e, k), n in zip(plan.points, sizes, strict=True)
+        if n <= LARGEST * plan.n_top
+    )
+    shape = RayPlan(plan.name, "isotropic", plan.n_top, d, repeats=plan.repeats)
+    scale = "d" if grows else "n" if points[-1].scale >= 2 * points[0].scale else "1/ε"
+    if scale == "1/ε":
+        points = tuple(p if grows else RayPoint(p.eps, p.design, 1 / p.eps) for p in points)
+    return Ray(shape, points, scale, {"sample_size": constant, "dimension": None})
+
+
+def _smallest(statement: theory.Statement, constant: float, eps: float, delta: float, design: Design) -> int:
+    """Smallest n that meets the conditions, which may contain n, at this ε and d; by fixed-point iteration."""
+    n = design.n
+    for _ in range(60):
+        asked = constant * requirement(statement, "sample_size", Design(design.family, n, design.rank), eps, delta)
+        following = max(2, min(math.ceil(asked - 1e-9), 10**9))
+        if following == n:
+            break
+        n = following
+    return n
+
+
+class Observations:
+    """Extremes of g over all θ and v by design and data set; each is computed once for a claim and all its controls.
+
+    Args:
+        context: the run.
+        most_starts: starts of each search.
+    """
+
+    def __init__(self, context: Context, most_starts: int) -> None:
+        self.context = context
+        self._most_starts = most_starts
+        self._known: dict[tuple[Design, int], tuple[float, float, float, float]] = {}
+
+    def extremes(self, designs: list[Design], trials: int) -> list[Extremes]:
+        """Compute the extremes for the first data sets of each design.
+
+        Args:
+            designs: the designs.
+            trials: number of data sets of each.
+
+        Returns:
+            For each design inf and sup of g, found and certified.
+        """
+        missing = [(design, t) for design in designs for t in range(trials) if (design, t) not in self._known]
+        missing.sort(key=lambda item: -item[0].n * item[0].rank ** 4)
+        work = partial(uniform_extremes, self.context.seed, self._most_starts)
+        self._known.update(zip(missing, self.context.mapper(work, missing), strict=True))
+        tables = [np.array([self._known[design, t] for t in range(trials)]) for design in designs]
+        return [Extremes(table[:, :2], table[:, 2:]) for table in tables]
+
+    def table(self) -> pd.DataFrame:
+        """List everything that was observed.
+
+        Returns:
+            One row a data set: n, d, trial, and the extremes, found and certified.
+        """
+        rows = [(design.n, design.d, trial, *ends) for (design, trial), ends in self._known.items()]
+        ends = [f"{end}_directional_alignment_{how}" for how in ("found", "certified") for end in ("inf", "sup")]
+        return pd.DataFrame(rows, columns=["n", "d", "trial", *ends]).sort_values(
+            ["d", "n", "trial"], ignore_index=True
+        )
+
+
+def uniform_extremes(seed: int, most_starts: int, item: tuple[Design, int]) -> tuple[float, float, float, float]:
+    """Compute the extremes of g over all θ and v on one data set.
+
+    Args:
+        seed: the run's seed.
+        most_starts: starts of each search.
+        item: a design and the number of the data set.
+
+    Returns:
+        inf and sup that were found, inf (0 where there is no certificate) and sup that are certified.
+    """
+    found = uniform_range(seed, most_starts, *item)
+    return found.inf_found, found.sup_found, found.inf_certified or 0.0, found.sup_certified or math.inf
+
+
+def uniform_range(seed: int, most_starts: int, design: Design, trial: int) -> simulate.UniformAlignmentRange:
+    """Compute the range of g over all θ and v on one data set, with its witnesses.
+
+    Args:
+        seed: the run's seed.
+        most_starts: starts of each search.
+        design: the design.
+        trial: number of the data set.
+
+    Returns:
+        The range.
+    """
+    stream = streams.generator(seed, "uniform starts", tuple(design), trial)
+    return simulate.uniform_alignment_range(design.draw(seed, trial), stream, most_starts)
