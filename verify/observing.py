@@ -27,10 +27,13 @@ class Extremes(NamedTuple):
     Attributes:
         found: inf and sup that are attained, shape (data sets, 2).
         certified: what no θ can go below or beyond, shape (data sets, 2); the same array where the worst case is exact.
+        tight: whether what is found tends to the population's range: only then its trend, or a bound inside that range,
+            refutes.
     """
 
     found: np.ndarray
     certified: np.ndarray
+    tight: bool = True
 
 
 class Source(Protocol):
@@ -95,7 +98,9 @@ def observe(
     judged = [side for side in sides if getattr(statement, side) is not None]
     for trials in (ray.plan.repeats * count for count in rounds):
         extremes = source.extremes(designs, trials)
-        trends, certified, closed = {}, {}, {}
+        trends: dict[str, Trend] = {}
+        certified: dict[str, Trend] = {}
+        closed: dict[str, list[Interval]] = {}
         for side in judged:
             if side == "lower" and all(says_nothing(statement, point, delta) for point in ray.points):
                 trends[side] = Trend(State.HOLDS, None, None, [Interval(0.0, 0.0, 0.0)] * len(ray.points), slack=True)
@@ -131,6 +136,9 @@ def _trends(
         bends = found.state is State.VIOLATED and ray.bends
         return (replace(found, state=State.INCONCLUSIVE) if bends else found), None
     certified = along([e.certified for e in extremes], "certified")
+    if not all(e.tight for e in extremes):
+        open_ = replace(certified, state=State.INCONCLUSIVE)
+        return (certified if certified.state is State.HOLDS else open_), certified
     if found.state is State.VIOLATED or certified.state is State.HOLDS:
         return (found if found.state is State.VIOLATED else certified), certified
     return (replace(found, state=State.NOT_REFUTED) if found.state is State.HOLDS else found), certified
@@ -182,6 +190,9 @@ def closed_evidence(one: Observed, side: str, level: float) -> Evidence:
         The evidence.
     """
     shares = one.closed[side]
+    if not all(e.tight for e in one.extremes):
+        finding = "the bound is inside the range that is certified, and beyond what was found with growing constants"
+        return Evidence(f"ray: {one.ray.plan.name}; {side} bound", finding, State.INCONCLUSIVE)
     certain = all(share.low > 1 - level for share in shares)
     finding = (
         f"the bound leaves no room beside the population's range, and at least "

@@ -22,22 +22,15 @@ MOST = 1e300
 """What stands for an infinite deviation, of an infimum of 0."""
 
 
-def population_ends(statement: theory.Statement, point: RayPoint, delta: float) -> tuple[float, float]:
+def population_ends(statement: theory.Statement) -> tuple[float, float]:
     """Range to which the worst cases tend as n and d_eff grow.
 
     Args:
-        statement: a statement about "mu", "mu_olm", "mu_two_layer", "g_fixed" or "g_uniform".
-        point: the point of a ray.
-        delta: δ.
+        statement: a statement about "mu", "mu_olm", "g_fixed" or "g_uniform".
 
     Returns:
-        Its ends: 1 and 1 for the linear model; 1 and 3 along the worst direction (Lemma C.2); the fourth power of the
-        range of the activation's derivative for two-layer networks.
+        Its ends: 1 and 1 for the linear model, 1 and 3 along the worst direction (Lemma C.2).
     """
-    if statement.quantity == "mu_two_layer":
-        values = symbol_values(statement, point.design, point.eps, delta)
-        ratio = float(values["alpha"]) / float(values["beta"])  # type: ignore[arg-type]
-        return ratio**4, ratio**-4
     return (1.0, 1.0) if statement.quantity == "mu" else (1.0, 3.0)
 
 
@@ -59,7 +52,7 @@ def log_ratio(
     space, exponent = room(statement, side, point, delta)
     if not space < math.inf:
         return np.full(len(extremes), -math.inf)
-    beyond = _deviation(statement, side, point, extremes, delta)
+    beyond = _deviation(statement, side, extremes)
     with np.errstate(divide="ignore"):
         return (np.log(np.maximum(beyond, 0.0)) - math.log(space)) / exponent
 
@@ -76,7 +69,7 @@ def room(statement: theory.Statement, side: str, point: RayPoint, delta: float) 
     Returns:
         The room, infinite where there is no bound, and the power.
     """
-    low, high = population_ends(statement, point, delta)
+    low, high = population_ends(statement)
     at = np.array([point.eps, 0.8 * point.eps])
     values = np.asarray(statement.evaluate(side, **symbol_values(statement, point.design, at, delta)))
     space = np.broadcast_to(values / high - 1 if side == "upper" else 1 - values / low, (2,))
@@ -119,7 +112,7 @@ def share_beyond(
     Returns:
         The share with its 99.8 % interval.
     """
-    low, high = population_ends(statement, point, delta)
+    low, high = population_ends(statement)
     values = symbol_values(statement, point.design, point.eps, delta)
     bound = float(np.asarray(statement.evaluate(side, **values)))
     if side == "upper":
@@ -129,11 +122,9 @@ def share_beyond(
     return clopper_pearson(int(np.sum(beyond)), len(extremes), 0.998)
 
 
-def _deviation(
-    statement: theory.Statement, side: str, point: RayPoint, extremes: np.ndarray, delta: float
-) -> np.ndarray:
+def _deviation(statement: theory.Statement, side: str, extremes: np.ndarray) -> np.ndarray:
     """Deviation of the supremum as it is, of the infimum on a logarithmic scale, where it does not saturate."""
-    low, high = population_ends(statement, point, delta)
+    low, high = population_ends(statement)
     if side == "upper":
         return np.minimum(extremes[:, 1] / high - 1, MOST)
     return -np.log(np.maximum(extremes[:, 0] / low, 1e-300))

@@ -18,7 +18,7 @@ from verify.verdict import Evidence, State
 ON_RAYS = {"eps": (0.5, 0.1), "n": (1e2, 1e4)}
 """Spans that rays cover, from their first to their last point."""
 BEYOND = {"eps": (0.1, 1e-4), "n": (1e5, 1e12)}
-TYPICAL = {"eps": 0.2, "delta": 0.1, "n": 1e6, "d": 1e3, "d_eff": 1e3, "K": 16.0}
+TYPICAL = {"eps": 0.2, "delta": 0.1, "n": 1e6, "d": 1e3, "d_eff": 1e3, "K": 16.0, "alpha": 0.5, "beta": 1.0}
 STEEPER = 0.02
 """Difference of logarithmic slopes from which a weakening counts as one that the rays do not show."""
 
@@ -76,6 +76,8 @@ def _demand(statement: theory.Statement, field: str, axis: str, at: float) -> fl
         if isinstance(entry, tuple):
             return math.log(max(1e-300, *(float(f) for f in statement.evaluate(field, **values))))
         low, high = (1.0, 3.0) if statement.quantity in ALONG_DIRECTIONS else (1.0, 1.0)
+        if statement.quantity == "mu_two_layer":
+            low, high = TYPICAL["alpha"] ** 4, TYPICAL["alpha"] ** -4
         bound = float(np.asarray(statement.evaluate(field, **values)))
         room = low - bound if field == "lower" else bound - high
         return math.log(room) if 0 < room < math.inf else 0.0

@@ -22,6 +22,22 @@ def dense_loss_alignment(X: np.ndarray, u: np.ndarray) -> float:
     return float(np.trace(second_moment @ fisher) / (twice_loss * np.sum(fisher * fisher)))
 
 
+def dense_alignment_of_jacobian(jacobian: np.ndarray, residual: np.ndarray) -> float:
+    """Loss alignment of any model with scalar outputs, from its Jacobian (Definition 3.1).
+
+    Args:
+        jacobian: J, shape (n, p).
+        residual: shape (n,).
+
+    Returns:
+        μ. O(np² + p³).
+    """
+    n = jacobian.shape[0]
+    second_moment = jacobian.T @ (residual[:, None] ** 2 * jacobian) / n
+    fisher = jacobian.T @ jacobian / n
+    return float(np.trace(second_moment @ fisher) / (residual @ residual / n * np.sum(fisher * fisher)))
+
+
 def dense_directional_alignment(X: np.ndarray, u: np.ndarray, v: np.ndarray) -> float:
     """Directional alignment of the linear model, g = vᵀΣ₁v/(2L·vᵀGv) (Definition 4.1).
 

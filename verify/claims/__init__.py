@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from verify.claims._context import Context
     from verify.verdict import Verdict
 
-STATEMENTS = ("C.1", "C.2", "C.2-centred", "3.2", "3.3", "3.3-star", "4.2", "4.2-lower", "4.3")
+STATEMENTS = ("C.1", "C.2", "C.2-centred", "3.2", "3.3", "3.3-star", "3.5", "4.2", "4.2-lower", "4.3")
 OBSERVATIONS = ("digits",)
 
 
@@ -79,6 +79,8 @@ def judge(claim: str | theory.Statement, context: Context) -> tuple[Verdict, lis
         return _judge_loss(statement, context)
     if statement.quantity == "g_fixed":
         return _judge_directions(statement, context)
+    if statement.quantity == "mu_two_layer":
+        return _judge_networks(statement, context)
     if statement.quantity in {"g_uniform", "mu_olm"}:
         return _judge_uniform(statement, context)
     return _judge_moments(statement, context)
@@ -112,6 +114,16 @@ def _judge_uniform(statement: theory.Statement, context: Context) -> tuple[Verdi
     fresh = Observations(context, theorem_4_2.PROFILES[context.profile].most_starts)
     observations = context.shared.setdefault("uniform", fresh)
     judge_one = partial(theorem_4_2.judge, context=context, observations=observations)
+    return *_with_controls(judge_one, statement), observations.table()
+
+
+def _judge_networks(statement: theory.Statement, context: Context) -> tuple[Verdict, list[Verdict], pd.DataFrame]:
+    """Judge a statement about two-layer networks with a fixed outer layer."""
+    from verify.claims import theorem_3_5
+    from verify.two_layer_rays import Observations
+
+    observations = Observations(context)
+    judge_one = partial(theorem_3_5.judge, context=context, observations=observations)
     return *_with_controls(judge_one, statement), observations.table()
 
 
@@ -186,7 +198,7 @@ def _problem(statement: theory.Statement, field: str, number: int) -> str:
     import numpy as np
 
     def value(eps: float, n: float) -> float:
-        known = {"eps": eps, "delta": 0.1, "n": n, "d": 1e3, "d_eff": 1e3, "K": 16.0}
+        known = {"eps": eps, "delta": 0.1, "n": n, "d": 1e3, "d_eff": 1e3, "K": 16.0, "alpha": 0.5, "beta": 1.0}
         values = {name: given for name, given in known.items() if name in statement.symbols}
         with np.errstate(all="ignore"):
             return float(statement.evaluate(field, **values)[number])

@@ -28,10 +28,14 @@ class LaidRay(NamedTuple):
     Attributes:
         ray: the ray.
         sides: "upper", "lower" or both.
+        statement: what is judged along it; None for the claim's statement.
+        source: where its worst cases come from; None for the claim's source.
     """
 
     ray: Ray
     sides: tuple[str, ...] = SIDES
+    statement: theory.Statement | None = None
+    source: Source | None = None
 
 
 class Tests(NamedTuple):
@@ -82,7 +86,8 @@ def judge_along_rays(
         if stop_early and State.VIOLATED in [e.state for e in evidence]:
             break
         context.progress(number / len(rays), laid.ray.plan.name)
-        one = observe(laid.ray, statement, context, source, delta, rounds, laid.sides)
+        judged, where = laid.statement or statement, laid.source or source
+        one = observe(laid.ray, judged, context, where, delta, rounds, laid.sides)
         observed.append(one)
         evidence += [trend_evidence(one, side) for side in one.trends]
         evidence += [closed_evidence(one, side, level) for side in one.closed]
@@ -92,8 +97,11 @@ def judge_along_rays(
         witness = _ray_witness(observed, example, level)
     constant = None
     if observed and state is not State.VIOLATED:
-        points = [(p, e.certified) for one in observed for p, e in zip(one.ray.points, one.extremes, strict=True)]
-        constant = fitted_constant(statement, points, delta)
+        # Rays with statements of their own come in blocks; the first block's is the tightest that is exact.
+        fitted = rays[0].statement or statement
+        kept = [one for one, laid in zip(observed, rays, strict=False) if (laid.statement or statement) is fitted]
+        points = [(p, e.certified) for one in kept for p, e in zip(one.ray.points, one.extremes, strict=True)]
+        constant = fitted_constant(fitted, points, delta)
     drawn = [] if stop_early else [side for side in SIDES if any(side in one.trends for one in observed)]
     return Verdict(
         claim=statement.id,
@@ -120,7 +128,7 @@ def _ray_witness(observed: list[Observed], example: Example, level: float) -> di
             (one, side)
             for one in observed
             for side, shares in one.closed.items()
-            if all(share.low > 1 - level for share in shares)
+            if all(e.tight for e in one.extremes) and all(share.low > 1 - level for share in shares)
         ]
         if not closed:
             return None
