@@ -81,7 +81,7 @@ def diagonal_alignment_search(model: DiagonalLinear, X: object, seed: Seed = 0, 
         starts: Number of starts of each search, at least 1.
 
     Returns:
-        What was found; both values are 1 where X = 0. The witnesses have β = 0.
+        What was found; both values are 1 where X = 0. The witnesses have F(θ) = 0.
 
     Raises:
         InputError: If ``model`` is not a ``DiagonalLinear``, ``X`` is not a finite real matrix of d columns, or another
@@ -103,10 +103,11 @@ def diagonal_alignment_search(model: DiagonalLinear, X: object, seed: Seed = 0, 
         # Back to columns of their own lengths. The scales of m and of u do not matter.
         inverse = lengths.min() / lengths
         diagonal, u = diagonal * inverse**2, u * inverse
-        theta = np.concatenate([np.sqrt(diagonal / max(float(diagonal.max()), 1e-300)), np.zeros(model.d)])
-        weights = model.effective_weights(theta)
-        teacher = weights - u / max(float(np.abs(u).max()), 1e-300)
-        value = alignment_of(inputs, weights - teacher, np.diag(model.metric_diagonal(theta)))
+        alpha = np.sqrt(diagonal / max(float(diagonal.max()), 1e-300))
+        # With F(θ) = 0 the teacher is −u to the last digit.
+        theta = np.concatenate([alpha, alpha if model.form == "difference" else np.zeros(model.d)])
+        teacher = -u / max(float(np.abs(u).max()), 1e-300)
+        value = alignment_of(inputs, -teacher, np.diag(model.metric_diagonal(theta)))
         ends.append((value, FamilyWitness(theta, teacher), count_reached(values, sign)))
     (inf, inf_witness, inf_reached), (sup, sup_witness, sup_reached) = ends
     return FamilyAlignment(inf, sup, inf_witness, sup_witness, "searched", starts, (inf_reached, sup_reached))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arrays import rescaled
 from ..models import DeepLinear
 
 SAME = 1e-6
@@ -167,13 +168,12 @@ def alignment_of(X: np.ndarray, u: np.ndarray, metric: np.ndarray) -> float:
     Returns:
         μ; 1 where the residuals or the Gram matrix are 0.
     """
-    image = X @ metric
-    weights = np.vecdot(image @ (X.T @ X), image)
-    squares = (X @ u) ** 2
+    image, residual = rescaled(np, X @ metric)[0], rescaled(np, X @ u)[0]
+    weights, squares = np.vecdot(image @ (X.T @ X), image), residual**2
     energy, total = float(squares.sum()), float(weights.sum())
     if energy == 0 or total == 0:
         return 1.0
-    return len(X) * float(squares @ weights) / (energy * total)
+    return len(X) * float(squares @ (weights / total)) / energy
 
 
 def ascended_deep(model: DeepLinear, X: np.ndarray, teacher: np.ndarray, theta: np.ndarray, sign: int) -> np.ndarray:

@@ -15,9 +15,10 @@ EMPHASIS = 1000.0
 """Power in the smooth stand-in for the largest (smallest) sample weight: it is right to a factor n^(1/EMPHASIS)."""
 SHARPNESS = ((2.0, 8.0, 32.0, 128.0), (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0))
 """How sharp the rounded corner is at the stages of a climb. Starts take the two lists in turn: slower sharpening finds
-better targets, quicker sharpening more different optima."""
+better optima on the whole, quicker sharpening more different ones."""
 FLOOR = 1e-14
 """Fraction of the sum of weights below which a smaller weight is no longer better: there the infimum is 0."""
+TARGETS = 8
 ITERATIONS = 200
 
 
@@ -29,12 +30,14 @@ class Network(NamedTuple):
         products: Inner products x_i·x_j, shape (n, n).
         model: The model, for its width, slope, activation and whether its outer layer is trained.
         outer: Fixed outer weights, shape (width,); None where the climb chooses them.
+        target: The sample whose weight a climb makes extreme; None for whichever is.
     """
 
     features: np.ndarray
     products: np.ndarray
     model: TwoLayer
     outer: np.ndarray | None
+    target: int | None = None
 
     @property
     def corner(self) -> bool:
@@ -106,18 +109,22 @@ def climb(network: Network, sign: int, stream: np.random.Generator, trial: int) 
     The alignment of a leaky ReLU with fixed outer layer is piecewise constant in the inner weights. So the corner of
     the activation is rounded, σ'(z) = s + (1 − s)/(1 + e^(−κ z/‖b‖)), and sharpened in stages, each an ascent by
     L-BFGS with the analytic gradient. For the smooth activation these stages are networks with weights κ b/‖b‖, and
-    the last ascent leaves the lengths free. O(n² width) a step.
+    the last ascent leaves the lengths free. Of four starts two climb towards whichever sample comes out as extreme, and
+    two towards a given one: they take the eight that are extreme for the linear model in turn. O(n² width) a step.
 
     Args:
         network: The network.
         sign: 1 for the supremum, −1 for the infimum.
         stream: Source of the start.
-        trial: Number of the start; it decides how the corner is sharpened.
+        trial: Number of the start; it decides how the corner is sharpened and whether there is a target.
 
     Returns:
         The best weights met, by the activation itself.
     """
     model, rank = network.model, network.features.shape[1]
+    if trial % 4 >= 2:
+        linear = np.argsort(-sign * np.vecdot(network.products, network.products), kind="stable")
+        network = network._replace(target=int(linear[(2 * (trial // 4) + trial % 2) % min(TARGETS, linear.size)]))
     scale = float(np.sqrt(np.mean(network.products.diagonal())))
     inner = stream.standard_normal((model.width, rank))
     inner /= np.linalg.norm(inner, axis=1, keepdims=True)
@@ -218,7 +225,7 @@ def descent_objective(
     if network.model.train_outer:
         h /= factor if sharpness is not None else 1.0
         gram += h @ h.T
-    value, by_gram = _extreme_fraction(gram, sign)
+    value, by_gram = _extreme_fraction(gram, sign, network.target)
     by_products = by_gram * network.products
     image = by_products @ p
     by_hidden = 2 * image * outer**2 * p_slope * factor
@@ -253,12 +260,13 @@ def _rounded(z: np.ndarray, slope: float) -> tuple[np.ndarray, np.ndarray, np.nd
     return first, (1 - slope) * 0.25 * (1 - half * half), slope * z + (1 - slope) * np.logaddexp(0.0, z)
 
 
-def _extreme_fraction(gram: np.ndarray, sign: int) -> tuple[float, np.ndarray]:
+def _extreme_fraction(gram: np.ndarray, sign: int, target: int | None) -> tuple[float, np.ndarray]:
     """Logarithm of the largest or smallest fraction of ã in its sum, made differentiable, and its derivative by K.
 
     Args:
         gram: Gram matrix K, shape (n, n).
         sign: 1 for the largest, −1 for the smallest.
+        target: A sample whose fraction counts alone, or None.
 
     Returns:
         The value v and the symmetric matrix D with dv = <D, dK>.
@@ -269,6 +277,8 @@ def _extreme_fraction(gram: np.ndarray, sign: int) -> tuple[float, np.ndarray]:
         return -float(np.log(squares.size)), np.zeros_like(gram)
     fractions = squares / total
     scores = EMPHASIS * sign * np.log(fractions + FLOOR)
+    if target is not None:
+        scores = np.where(np.arange(scores.size) == target, scores, -np.inf)
     highest = float(scores.max())
     shares = np.exp(scores - highest)
     value = sign * (highest + float(np.log(shares.sum()))) / EMPHASIS
