@@ -2,7 +2,8 @@
 
 Above, the deviation is sup/high − 1 and the room bound/high − 1, with [low, high] the range to which the worst case
 tends; below they are −log(inf/low) and 1 − bound/low. If the room shrinks like ε^k near that ε, ρ is the k-th root of
-their quotient, and so a ratio of ε's (section 4 of docs/theory.md).
+their quotient, and so a ratio of ε's (section 4 of docs/theory.md); for k below 1 it is the quotient itself, since a
+root of less than 1 would only magnify the noise.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def room(statement: theory.Statement, side: str, point: RayPoint, delta: float) 
     if not math.isfinite(space[0]) or space.min() <= NO_ROOM:
         return float(space[0]), 1.0
     exponent = math.log(space[0] / space[1]) / math.log(1 / 0.8)
-    return float(space[0]), exponent if 0.25 <= exponent <= 4 else 1.0
+    return float(space[0]), exponent if 1 <= exponent <= 4 else 1.0
 
 
 def says_nothing(statement: theory.Statement, point: RayPoint, delta: float) -> bool:

@@ -2,7 +2,8 @@
 
 The spectrum of the inputs drops out, since g depends on them only through the whitened rows; so designs are isotropic,
 and a ray is a list of ε and d. At each point n is the smallest number of samples that the conditions allow, with the
-constant that puts the last point at an affordable size.
+constant that gives the first point the plan's. Anchored at the last point, conditions that grow faster than the
+original's would start with fewer samples than dimensions, where g ≤ n hides the failures.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from verify.observing import Extremes
 from verify.rays import HELD_N, Ray, RayPlan, RayPoint, requirement, terms_of
 
 LARGEST = 4
-"""Largest n on a ray, in units of the one at its last point."""
+"""Largest n on a ray, in units of the plan's last; conditions that ask for more shorten the ray."""
+FEWEST_POINTS = 3
 
 
 class UniformPlan(NamedTuple):
@@ -32,55 +34,65 @@ class UniformPlan(NamedTuple):
     Attributes:
         name: what it does, in words.
         points: ε and d at each point.
-        n_top: number of samples at the last point.
+        n_first: number of samples at the first point.
+        n_top: number of samples to expect at the last point.
         sides: the sides of the bound that it is meant for.
         repeats: data sets a point, in units of the profile's.
     """
 
     name: str
     points: tuple[tuple[float, int], ...]
+    n_first: int
     n_top: int
     sides: tuple[str, ...] = ("upper", "lower")
     repeats: int = 1
 
 
-def dimension_ray(eps: float, dimensions: tuple[int, ...], n_top: int, *sides: str) -> UniformPlan:
+def dimension_ray(eps: float, dimensions: tuple[int, ...], n_first: int, power: int, *sides: str) -> UniformPlan:
     """Plan a ray on which d grows at fixed ε.
 
     Args:
         eps: ε.
         dimensions: values of d, increasing.
-        n_top: number of samples at the last one.
+        n_first: number of samples at the first one.
+        power: power of d with which n is expected to grow, for the name and the largest n.
         *sides: the sides it is meant for; none for both.
 
     Returns:
         The plan.
     """
-    share = n_top / dimensions[-1] ** 2
-    name = f"d grows at ε = {eps:g}, n/d² up to {share:.2g}"
-    return UniformPlan(name, tuple((eps, d) for d in dimensions), n_top, sides or ("upper", "lower"))
+    share = n_first / dimensions[0] ** power
+    name = f"d grows at ε = {eps:g} from n = {share:.2g} {'d' if power == 1 else 'd²'}"
+    n_top = round(share * dimensions[-1] ** power)
+    return UniformPlan(name, tuple((eps, d) for d in dimensions), n_first, n_top, sides or ("upper", "lower"))
 
 
-def accuracy_ray(d: int, n_top: int, repeats: int = 1) -> UniformPlan:
-    """Plan a ray on which ε falls from 1/2 to 1/10 at fixed d.
+def accuracy_ray(
+    d: int, eps: tuple[float, float], n_first: int, n_top: int, count: int = 5, repeats: int = 1
+) -> UniformPlan:
+    """Plan a ray on which ε falls at fixed d.
 
     Args:
         d: dimension.
-        n_top: number of samples at ε = 1/10.
+        eps: first and last ε.
+        n_first: number of samples at the first ε.
+        n_top: number of samples to expect at the last.
+        count: number of points.
         repeats: data sets a point, in units of the profile's.
 
     Returns:
         The plan.
     """
-    eps = np.geomspace(0.5, 0.1, 5).round(6)
-    return UniformPlan(f"ε falls, d = {d}", tuple((float(e), d) for e in eps), n_top, repeats=repeats)
+    grid = np.geomspace(*eps, count).round(6)
+    points = tuple((float(e), d) for e in grid)
+    return UniformPlan(f"ε falls to {eps[1]:g}, d = {d}", points, n_first, n_top, repeats=repeats)
 
 
 def lay_uniform_ray(plan: UniformPlan, statement: theory.Statement, delta: float) -> Ray:
     """Give each point of a plan the smallest number of samples that the conditions allow.
 
-    Sums count as their largest term, which is the same up to the constant: n ≥ C (d + log(1/δ)) with C from the last
-    point would have more samples for each dimension where d is small, and look like a trend.
+    Sums count as their largest term, which is the same up to the constant: n ≥ C (d + log(1/δ)) with a single C would
+    have more samples for each dimension where d is small, and look like a trend.
 
     Args:
         plan: the ray.
@@ -92,23 +104,24 @@ def lay_uniform_ray(plan: UniformPlan, statement: theory.Statement, delta: float
     """
     terms = [term for f in statement.sample_size for term in terms_of(f)]
     statement = statement.replace(sample_size=terms) if terms else statement
-    eps, d = plan.points[-1]
+    (eps, d), (_, d_last) = plan.points[0], plan.points[-1]
     constant: float | None = None
     sizes = [HELD_N] * len(plan.points)
-    if statement.sample_size:
-        top = Design("isotropic", plan.n_top, d)
-        constant = plan.n_top / requirement(statement, "sample_size", top, eps, delta)
-        sizes = [_smallest(statement, constant, e, delta, Design("isotropic", plan.n_top, k)) for e, k in plan.points]
-    grows = plan.points[0][1] != d
+    if terms:
+        first = Design("isotropic", plan.n_first, d)
+        constant = plan.n_first / requirement(statement, "sample_size", first, eps, delta)
+        sizes = [_smallest(statement, constant, e, delta, Design("isotropic", plan.n_first, k)) for e, k in plan.points]
+    grows = d_last != d
+    kept = [
+        (e, Design("isotropic", n, k))
+        for number, ((e, k), n) in enumerate(zip(plan.points, sizes, strict=True))
+        if n <= LARGEST * plan.n_top or number < FEWEST_POINTS
+    ]
+    scale = "d" if grows else "n" if kept[-1][1].n >= 2 * kept[0][1].n else "1/ε"
     points = tuple(
-        RayPoint(e, Design("isotropic", n, k), float(k) if grows else float(n))
-        for (e, k), n in zip(plan.points, sizes, strict=True)
-        if n <= LARGEST * plan.n_top
+        RayPoint(e, design, {"d": float(design.d), "n": float(design.n), "1/ε": 1 / e}[scale]) for e, design in kept
     )
-    shape = RayPlan(plan.name, "isotropic", plan.n_top, d, repeats=plan.repeats)
-    scale = "d" if grows else "n" if points[-1].scale >= 2 * points[0].scale else "1/ε"
-    if scale == "1/ε":
-        points = tuple(p if grows else RayPoint(p.eps, p.design, 1 / p.eps) for p in points)
+    shape = RayPlan(plan.name, "isotropic", plan.n_top, d_last, repeats=plan.repeats)
     return Ray(shape, points, scale, {"sample_size": constant, "dimension": None})
 
 

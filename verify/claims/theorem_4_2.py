@@ -69,14 +69,14 @@ class Settings(NamedTuple):
 PROFILES = {
     "quick": Settings(
         absolute=(
-            dimension_ray(0.5, (8, 11, 16, 23, 32), 410, "upper"),
-            dimension_ray(0.5, (4, 6, 9, 13, 18), 1000),
-            accuracy_ray(2, 3000),
-            accuracy_ray(6, 5000),
+            dimension_ray(0.5, (8, 11, 16, 23, 32), 26, 2, "upper"),
+            dimension_ray(0.5, (4, 6, 9, 13, 18), 50, 2),
+            accuracy_ray(2, (0.3, 0.01), 90, 300_000, count=6, repeats=2),
+            accuracy_ray(6, (0.5, 0.1), 110, 5000),
         ),
         by_accuracy=(
-            dimension_ray(0.5, (12, 15, 19, 25, 32), 512),
-            dimension_ray(0.25, (12, 15, 19, 25, 32), 2048),
+            dimension_ray(0.5, (12, 15, 19, 25, 32), 192, 1),
+            dimension_ray(0.25, (12, 15, 19, 25, 32), 768, 1),
         ),
         delta=0.1,
         rounds=(30, 60, 120),
@@ -84,16 +84,16 @@ PROFILES = {
     ),
     "full": Settings(
         absolute=(
-            dimension_ray(0.5, (8, 14, 23, 39, 64), 1640, "upper"),
-            dimension_ray(0.5, (4, 7, 12, 20, 32), 3000),
-            dimension_ray(0.25, (4, 6, 10, 15, 24), 5000),
-            accuracy_ray(2, 8000),
-            accuracy_ray(8, 20_000),
+            dimension_ray(0.5, (8, 14, 23, 39, 64), 26, 2, "upper"),
+            dimension_ray(0.5, (4, 7, 12, 20, 32), 50, 2),
+            dimension_ray(0.25, (4, 6, 10, 15, 24), 140, 2),
+            accuracy_ray(2, (0.3, 0.01), 90, 300_000, count=6, repeats=4),
+            accuracy_ray(8, (0.5, 0.05), 200, 40_000),
         ),
         by_accuracy=(
-            dimension_ray(0.5, (12, 18, 26, 38, 56), 900),
-            dimension_ray(0.25, (12, 17, 25, 36, 50), 3200),
-            dimension_ray(0.15, (12, 16, 22, 30, 40), 6400),
+            dimension_ray(0.5, (12, 18, 26, 38, 56), 192, 1),
+            dimension_ray(0.25, (12, 17, 25, 36, 50), 768, 1),
+            dimension_ray(0.15, (12, 16, 22, 30, 40), 1920, 1),
         ),
         delta=0.05,
         rounds=(60, 118, 236),
