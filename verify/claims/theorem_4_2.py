@@ -71,7 +71,7 @@ PROFILES = {
         absolute=(
             dimension_ray(0.5, (8, 11, 16, 23, 32), 26, 2, "upper"),
             dimension_ray(0.5, (4, 6, 9, 13, 18), 50, 2),
-            accuracy_ray(2, (0.3, 0.01), 90, 300_000, count=6, repeats=2),
+            accuracy_ray(2, (0.3, 0.001), 90, 100_000, count=9, repeats=2),
             accuracy_ray(6, (0.5, 0.1), 110, 5000),
         ),
         by_accuracy=(
@@ -87,7 +87,7 @@ PROFILES = {
             dimension_ray(0.5, (8, 14, 23, 39, 64), 26, 2, "upper"),
             dimension_ray(0.5, (4, 7, 12, 20, 32), 50, 2),
             dimension_ray(0.25, (4, 6, 10, 15, 24), 140, 2),
-            accuracy_ray(2, (0.3, 0.01), 90, 300_000, count=6, repeats=4),
+            accuracy_ray(2, (0.3, 0.001), 90, 300_000, count=9, repeats=4),
             accuracy_ray(8, (0.5, 0.05), 200, 40_000),
         ),
         by_accuracy=(
