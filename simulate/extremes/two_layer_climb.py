@@ -13,12 +13,21 @@ from ..models import TwoLayer
 
 EMPHASIS = 1000.0
 """Power in the smooth stand-in for the largest (smallest) sample weight: it is right to a factor n^(1/EMPHASIS)."""
-SHARPNESS = ((2.0, 8.0, 32.0, 128.0), (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0))
-"""How sharp the rounded corner is at the stages of a climb. Starts take the two lists in turn: slower sharpening finds
-better optima on the whole, quicker sharpening more different ones."""
+SHARPNESS = (
+    (2.0, 8.0, 32.0, 128.0),
+    (8.0, 32.0, 128.0),
+    (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0),
+    (8.0, 32.0, 128.0),
+)
+"""How sharp the rounded corner is at the stages of a climb. Starts take the four lists in turn: slow sharpening leads
+to good optima, but often to the same ones, and quick sharpening to others, some of them better."""
+TIED = 1
+"""The starts that take this list climb with all neurons alike."""
+TARGETED = 3
+"""Those that take this one climb towards a given sample: one of ``TARGETS`` that are extreme for the linear model."""
+TARGETS = 8
 FLOOR = 1e-14
 """Fraction of the sum of weights below which a smaller weight is no longer better: there the infimum is 0."""
-TARGETS = 8
 ITERATIONS = 200
 
 
@@ -109,25 +118,29 @@ def climb(network: Network, sign: int, stream: np.random.Generator, trial: int) 
     The alignment of a leaky ReLU with fixed outer layer is piecewise constant in the inner weights. So the corner of
     the activation is rounded, σ'(z) = s + (1 − s)/(1 + e^(−κ z/‖b‖)), and sharpened in stages, each an ascent by
     L-BFGS with the analytic gradient. For the smooth activation these stages are networks with weights κ b/‖b‖, and
-    the last ascent leaves the lengths free. Of four starts two climb towards whichever sample comes out as extreme, and
-    two towards a given one: they take the eight that are extreme for the linear model in turn. O(n² width) a step.
+    the last ascent leaves the lengths free. O(n² width) a step.
 
     Args:
         network: The network.
         sign: 1 for the supremum, −1 for the infimum.
         stream: Source of the start.
-        trial: Number of the start; it decides how the corner is sharpened and whether there is a target.
+        trial: Number of the start; it decides how the corner is sharpened, whether there is a target, and whether all
+            neurons are alike.
 
     Returns:
         The best weights met, by the activation itself.
     """
     model, rank = network.model, network.features.shape[1]
-    if trial % 4 >= 2:
+    turn, way = divmod(trial, len(SHARPNESS))
+    if way == TARGETED:
         linear = np.argsort(-sign * np.vecdot(network.products, network.products), kind="stable")
-        network = network._replace(target=int(linear[(2 * (trial // 4) + trial % 2) % min(TARGETS, linear.size)]))
+        network = network._replace(target=int(linear[turn % min(TARGETS, linear.size)]))
     scale = float(np.sqrt(np.mean(network.products.diagonal())))
     inner = stream.standard_normal((model.width, rank))
     inner /= np.linalg.norm(inner, axis=1, keepdims=True)
+    if way == TIED and not model.train_outer:
+        # Gradients of neurons that are alike point the same way, so they stay alike.
+        inner[1:] = inner[0]
     outer = np.full(model.width, 1 / np.sqrt(model.width)) if network.outer is None else network.outer
     length = 10.0 ** stream.uniform(-1, 1.5)
     if not network.corner and model.train_outer:
@@ -135,7 +148,7 @@ def climb(network: Network, sign: int, stream: np.random.Generator, trial: int) 
     # Only where the outer layer is trained does the length of the inner weights matter.
     current = Weights(inner * (scale * length), outer)
     met = []
-    for sharpness in SHARPNESS[trial % len(SHARPNESS)]:
+    for sharpness in SHARPNESS[way]:
         current = ascended(network, sign, current, sharpness)
         if network.corner:
             met.append(current)

@@ -25,8 +25,10 @@ RANK_TOLERANCE = 1e-10
 """Singular values of X below this fraction of the largest count as zero."""
 SAME = 1e-6
 """Relative distance within which two starts count as having reached the same value."""
-MOST_KICKS_IN_VAIN = 8
-KICK_SHARPNESS = (8.0, 32.0, 128.0)
+MOST_KICKS_IN_VAIN = 24
+KICK_SHARPNESS = ((8.0, 32.0, 128.0), (8.0, 32.0, 128.0), (32.0, 128.0))
+PROMISING = 0.03
+"""How far below the best merit a kick may end and still be worth an ascent over patterns."""
 STEEP = 40.0
 """Smallest |<b, x>| at which the smooth activation's derivative is that of the leaky ReLU, up to e^(−40)."""
 
@@ -77,18 +79,21 @@ def adversarial_alignment(
     the search is over θ, from random weights:
 
     1. ascent by L-BFGS with the activation's corner rounded and sharpened in stages (``climb``);
-    2. where the outer layer is fixed, ascent over activation patterns, neuron by neuron, until none can be improved
-       (``PatternAscent``): for the leaky ReLU μ depends on θ through the signs of <b_k, x_i> only, and the smooth
-       activation with long weights comes as close to it as one likes;
-    3. kicks of the best: one neuron is drawn anew, followed by 1 and 2, as often as there are starts but no more than
-       eight times in vain. Left out where rank X = n, where every pattern is possible.
+    2. where the outer layer is fixed, ascent of the best quarter over activation patterns, neuron by neuron, until none
+       can be improved (``PatternAscent``): for the leaky ReLU μ depends on θ through the signs of <b_k, x_i> only, and
+       the smooth activation with long weights comes as close to it as one likes;
+    3. kicks of the best: one neuron is drawn anew, or all are moved at random, followed by 1 and 2, twice as often as
+       there are starts but no more than 24 times in vain.
+
+    Where rank X = n every pattern is possible: all starts take step 2, which is quick there, and none step 3.
 
     It works with whitened inputs, so the starts are as likely for X as for X A, A non-singular. Values are recomputed
     from the witnesses by ``model.gram`` and ``loss_alignment``. Theorem 3.5 holds for every fixed outer layer, so
     ``outer="free"`` searches over that as well.
 
     On the host: inputs of other libraries are copied there. Each start takes some hundred to thousand steps of
-    O(n² width), about a tenth of a second for n = 64 and one second for n = 256.
+    O(n² width); with width 8 and 16 starts about 5 seconds for n = 64 and half a minute for n = 256, and a tenth of
+    that where rank X = n. Where it is not, expect values some per cent short of the extremes.
 
     Args:
         model: The network. If its outer layer is trained it is part of θ, and searched whatever ``outer`` says.
@@ -157,9 +162,14 @@ def _searched(network: Network, sign: int, draws: list[np.random.Generator]) -> 
     if model.train_outer:
         return climbs
     leaky = network._replace(model=TwoLayer(model.d, model.width, model.slope))
-    ascents = [PatternAscent(leaky, one, sign, stream).run() for one, stream in zip(climbs, draws[:-1], strict=True)]
-    if model.width > 1 and network.features.shape[1] < network.features.shape[0]:
-        ascents += _kicked(leaky, sign, _best(leaky, ascents, sign), draws[-1], len(climbs))
+    every_pattern = network.features.shape[1] == network.features.shape[0]
+    merits = np.array([merit(sample_weights(leaky, one), sign) for one in climbs])
+    chosen = np.argsort(-merits, kind="stable")[: None if every_pattern else max(4, len(climbs) // 4)]
+    ascents = list(climbs)
+    for trial in chosen:
+        ascents[trial] = PatternAscent(leaky, climbs[trial], sign, draws[trial]).run()
+    if model.width > 1 and not every_pattern:
+        ascents += _kicked(leaky, sign, _best(leaky, ascents, sign), draws[-1], 2 * len(climbs))
     if network.corner:
         return ascents
     steep = [_steepened(network, one) for one in ascents]
@@ -167,7 +177,7 @@ def _searched(network: Network, sign: int, draws: list[np.random.Generator]) -> 
 
 
 def _kicked(network: Network, sign: int, best: Weights, stream: np.random.Generator, kicks: int) -> list[Weights]:
-    """Draw one neuron of the best weights anew and ascend again, time after time.
+    """Disturb the best weights and ascend again, time after time.
 
     Args:
         network: The network, a leaky ReLU.
@@ -181,18 +191,11 @@ def _kicked(network: Network, sign: int, best: Weights, stream: np.random.Genera
     """
     found, highest, in_vain = [], merit(sample_weights(network, best), sign), 0
     for _ in range(kicks):
-        inner = best.inner / np.maximum(np.linalg.norm(best.inner, axis=1, keepdims=True), 1e-300)
-        neuron = int(stream.integers(len(inner)))
-        inner[neuron] = stream.standard_normal(inner.shape[1]) / np.sqrt(inner.shape[1])
-        outer = best.outer
-        if network.outer is None:
-            # Outer weights of 0 stay 0 in an ascent: their gradient vanishes.
-            outer = outer + 0.02 * np.linalg.norm(outer)
-            outer[neuron] = 0.3 * np.linalg.norm(outer)
-        kicked = Weights(inner, outer)
-        for sharpness in KICK_SHARPNESS:
+        kicked, sharpening = _disturbed(network, best, stream)
+        for sharpness in sharpening:
             kicked = ascended(network, sign, kicked, sharpness)
-        kicked = PatternAscent(network, kicked, sign, stream).run()
+        if merit(sample_weights(network, kicked), sign) > highest - PROMISING:
+            kicked = PatternAscent(network, kicked, sign, stream).run()
         value = merit(sample_weights(network, kicked), sign)
         in_vain = 0 if value > highest + SAME else in_vain + 1
         if value > highest:
@@ -200,6 +203,33 @@ def _kicked(network: Network, sign: int, best: Weights, stream: np.random.Genera
         if in_vain >= MOST_KICKS_IN_VAIN:
             break
     return found
+
+
+def _disturbed(network: Network, weights: Weights, stream: np.random.Generator) -> tuple[Weights, tuple[float, ...]]:
+    """Disturb weights: one neuron is drawn anew, or all are moved at random.
+
+    Args:
+        network: The network, a leaky ReLU.
+        weights: The weights.
+        stream: Source of random numbers.
+
+    Returns:
+        Other weights, and the stages of sharpening at which to ascend from them.
+    """
+    inner = weights.inner / np.maximum(np.linalg.norm(weights.inner, axis=1, keepdims=True), 1e-300)
+    outer, size = weights.outer, float(np.linalg.norm(weights.outer))
+    width, rank = inner.shape
+    kind = int(stream.integers(3))
+    # Outer weights of 0 would stay 0 in an ascent, where their gradient vanishes.
+    if kind == 0:
+        inner += stream.uniform(0.1, 1.0) * stream.standard_normal((width, rank)) / np.sqrt(rank)
+        outer = outer + 0.1 * size * stream.random(width)
+    else:
+        neuron = int(stream.integers(width))
+        inner[neuron] = stream.standard_normal(rank) / np.sqrt(rank)
+        outer = outer + 0.02 * size
+        outer[neuron] = 0.3 * size
+    return Weights(inner, outer if network.outer is None else network.outer), KICK_SHARPNESS[kind]
 
 
 def _steepened(network: Network, weights: Weights) -> Weights:
