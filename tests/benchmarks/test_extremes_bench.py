@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from isolated import seconds_and_peak
 
 import simulate
 
@@ -46,19 +47,15 @@ def test_small_loss_range(benchmark):
 @pytest.mark.benchmark(group="one million samples, d=100 (peak memory of the process in extra_info)")
 def test_million_samples(benchmark):
     code = """
-import resource, time, simulate
+import time, simulate
 X = simulate.gaussian_inputs(10**6, simulate.isotropic(100))
 start = time.perf_counter()
 simulate.loss_alignment_range(X)
-print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+print(time.perf_counter() - start)
 """
-
-    def measure():
-        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-
-    seconds, gib = benchmark.pedantic(measure, rounds=1).split()
-    benchmark.extra_info.update(seconds_without_drawing=float(seconds), peak_gib=float(gib))
-    assert float(gib) < 2.0
+    seconds, gigabytes = benchmark.pedantic(seconds_and_peak, args=(code,), rounds=1)
+    benchmark.extra_info.update(seconds_without_drawing=seconds, peak_gigabytes=gigabytes)
+    assert gigabytes < 2.0
 
 
 @pytest.mark.benchmark(group="import: at most 0.1 s more than the reference")

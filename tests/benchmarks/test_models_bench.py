@@ -5,11 +5,9 @@ about time. The reference of the two-layer network counts the three products X X
 and neither the product that makes the pre-activations nor the making of D and S.
 """
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from isolated import seconds_and_peak
 
 import simulate
 
@@ -83,19 +81,9 @@ residual = model.predict(theta, X) - simulate.random_targets(2000)
 simulate.loss_alignment(model.gram(theta, X), residual, centred=True)
 print(time.perf_counter() - start)
 """
-    # By a process in between, because on Linux the peak of a new process starts at the memory of its parent.
-    measured = f"""
-import resource, subprocess, sys
-done = subprocess.run([sys.executable, "-c", {network!r}], capture_output=True, text=True, check=True)
-print(done.stdout, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9)
-"""
-
-    def measure():
-        return subprocess.run([sys.executable, "-c", measured], capture_output=True, text=True, check=True).stdout
-
-    seconds, gigabytes = benchmark.pedantic(measure, rounds=1).split()
-    benchmark.extra_info.update(seconds=float(seconds), peak_gigabytes=float(gigabytes))
-    assert float(gigabytes) < 0.5
+    seconds, gigabytes = benchmark.pedantic(seconds_and_peak, args=(network,), rounds=1)
+    benchmark.extra_info.update(seconds=seconds, peak_gigabytes=gigabytes)
+    assert gigabytes < 0.5
 
 
 def _problem(group):
