@@ -16,18 +16,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from verify.errors import VerifyError
+    from verify.figures.making import FigureResult, figure
     from verify.running import Interrupted, RunResult, run
     from verify.verdict import Basis, State, Verdict
 
-__all__ = ["Basis", "Interrupted", "RunResult", "State", "Verdict", "VerifyError", "run"]
+__all__ = ["Basis", "FigureResult", "Interrupted", "RunResult", "State", "Verdict", "VerifyError", "figure", "run"]
 
 _HOMES = {
     "Basis": "verdict",
+    "FigureResult": "figures.making",
     "Interrupted": "running",
     "RunResult": "running",
     "State": "verdict",
     "Verdict": "verdict",
     "VerifyError": "errors",
+    "figure": "figures.making",
     "run": "running",
 }
 

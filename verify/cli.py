@@ -173,6 +173,53 @@ def _theory(
     return int(any(step.status == "failed" for step in steps))
 
 
+@app.command(
+    "figure",
+    help="""Make a figure of the paper, or list the figures.
+
+    The drawing, with the bounds in it, and the numbers behind it go to a new folder.
+
+    \b
+    Examples:
+      noise-geometry figure
+      noise-geometry figure 2a
+      noise-geometry figure 1 --seed 1 --out my-figure
+    """,
+)
+@_stoppable
+def _figure(
+    identifier: Annotated[str | None, typer.Argument(metavar="ID", show_default=False, help="Which to make.")] = None,
+    seed: Annotated[str, typer.Option(metavar="N", help="What fixes every random number.")] = "0",
+    workers: Annotated[
+        str | None, typer.Option(metavar="N", show_default=False, help="Processes; by default one on each CPU.")
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", show_default=False, help="New or empty folder; by default results/figure-<ID>-<time>-<seed>."
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the last line only.")] = False,
+) -> int:
+    from verify import figures
+
+    if identifier is None:
+        _say(figures.listing())
+        return 0
+    figures.entry(identifier)
+    import verify
+
+    made = verify.figure(
+        identifier,
+        seed=_integer("seed", seed, 0),
+        out=out,
+        workers=None if workers is None else _integer("workers", workers, 1),
+        progress=False if quiet else None,
+    )
+    _say(made.headline() + "\n" if quiet else made.text())
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave the process with its status.
 

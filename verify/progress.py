@@ -55,12 +55,13 @@ class Sink(Protocol):
         ...
 
 
-def sink_for(progress: bool | Callable[[str, float, str], None] | None) -> Sink:
+def sink_for(progress: bool | Callable[[str, float, str], None] | None, noun: str = "claim") -> Sink:
     """Choose who hears how far a run is.
 
     Args:
         progress: True for a bar, False for nobody, None for a bar after two seconds if the standard error stream is a
             terminal, or a function of claim, fraction and text.
+        noun: what the bar counts; empty where there is one thing to do.
 
     Returns:
         The sink.
@@ -70,9 +71,9 @@ def sink_for(progress: bool | Callable[[str, float, str], None] | None) -> Sink:
     """
     if progress is None:
         on_terminal = sys.stderr is not None and sys.stderr.isatty()
-        return Bar(PATIENCE) if on_terminal else Silent()
+        return Bar(PATIENCE, noun) if on_terminal else Silent()
     if isinstance(progress, bool):
-        return Bar() if progress and sys.stderr is not None else Silent()
+        return Bar(noun=noun) if progress and sys.stderr is not None else Silent()
     if not callable(progress):
         raise VerifyError(f"progress: expected True, False, None or a function, got {progress!r}")
     return Told(progress)
@@ -124,9 +125,11 @@ class Bar(Silent):
 
     Args:
         patience: seconds that a run may last before the bar appears.
+        noun: what it counts; empty where there is one thing to do.
     """
 
-    def __init__(self, patience: float = 0.0) -> None:
+    def __init__(self, patience: float = 0.0, noun: str = "claim") -> None:
+        self._noun = noun
         self._appears = time.monotonic() + patience
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -170,7 +173,7 @@ class Bar(Silent):
             self._task,
             completed=(self._index + self._fraction) / self._total,
             claim=self._claim,
-            count=f"claim {self._index + 1} of {self._total}",
+            count=f"{self._noun} {self._index + 1} of {self._total}" if self._noun else "",
             text=f"{self._text} {self._points}".strip(),
         )
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from verify.arguments import check_out, check_seed
 from verify.commands import PROGRAM, command
 from verify.environment import describe
 from verify.errors import VerifyError
@@ -187,9 +188,9 @@ def run(
         >>> [str(verdict.state) for verdict in result.verdicts]  # doctest: +SKIP
         ['holds', 'holds']
     """
-    job = _Job(_check_claims(claims), _check_profile(profile), _check_seed(seed))
+    job = _Job(_check_claims(claims), _check_profile(profile), check_seed(seed))
     workers = None if workers is None else check_workers(workers)
-    return job.run(_check_out(out), workers, sink_for(progress))
+    return job.run(check_out(out), workers, sink_for(progress))
 
 
 class _Job:
@@ -338,21 +339,3 @@ def _check_profile(profile: Any) -> str:
     near = difflib.get_close_matches(str(profile), PROFILES, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     raise VerifyError(f"profile: expected 'quick' or 'full', got {profile!r}{hint}")
-
-
-def _check_seed(seed: Any) -> int:
-    """Check a seed."""
-    import numpy as np
-
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise VerifyError(f"seed: expected an integer of at least 0, got {seed!r}")
-    return int(seed)
-
-
-def _check_out(out: Any) -> str | os.PathLike[str] | None:
-    """Check that a folder can be named like this."""
-    if out is None:
-        return None
-    if not isinstance(out, str | os.PathLike) or not str(out) or "\0" in str(out):
-        raise VerifyError(f"out: expected the name of a folder, got {out!r}")
-    return out

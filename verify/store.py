@@ -41,12 +41,16 @@ class RunFolder:
         self.manifest = manifest
 
     @classmethod
-    def create(cls, out: str | os.PathLike[str] | None, description: Mapping[str, Any]) -> RunFolder:
+    def create(
+        cls, out: str | os.PathLike[str] | None, description: Mapping[str, Any], prefix: str = "", flat: bool = False
+    ) -> RunFolder:
         """Create the folder of a new run.
 
         Args:
             out: where; it must not exist or be empty. None for `results/<time>-<seed>` under the current folder.
             description: what the manifest is to say about the run; it needs a `seed`.
+            prefix: what the default's name begins with.
+            flat: whether the run has no observations, so that the folder needs none in it.
 
         Returns:
             The folder, with its manifest in it.
@@ -55,7 +59,9 @@ class RunFolder:
             VerifyError: if the folder holds something already or cannot be written; nothing is left behind then.
         """
         now = datetime.now().astimezone()
-        path, made = _claim_default(now, description["seed"]) if out is None else _claim_given(Path(out))
+        name = f"{prefix}{now:%Y%m%d-%H%M%S}-{description['seed']}"
+        mark = MANIFEST if flat else OBSERVATIONS
+        path, made = _claim_default(name, mark) if out is None else _claim_given(Path(out), mark)
         manifest = {
             "schema": SCHEMA,
             "status": "running",
@@ -104,7 +110,22 @@ class RunFolder:
         Raises:
             VerifyError: if the file cannot be written; an earlier one is intact.
         """
-        return self._write(name, lambda file: file.write(text.encode()))
+        return self.write_bytes(name, text.encode())
+
+    def write_bytes(self, name: str, data: bytes) -> Path:
+        """Store a file, in place of an earlier one of that name.
+
+        Args:
+            name: the file's name in the folder.
+            data: its content.
+
+        Returns:
+            The file.
+
+        Raises:
+            VerifyError: if the file cannot be written; an earlier one is intact.
+        """
+        return self._write(name, lambda file: file.write(data))
 
     def finish(self, status: str) -> None:
         """Say in the manifest how the run ended, and when.
@@ -147,39 +168,44 @@ def _suffixes() -> Iterator[str]:
         number += 1
 
 
-def _claim_default(now: datetime, seed: int) -> tuple[Path, list[Path]]:
-    """Create a folder under `results` that did not exist before; return it, and every folder that was created."""
+def _claim_default(name: str, mark: str) -> tuple[Path, list[Path]]:
+    """Create a folder under `results` that did not exist before; return it, and everything that was created."""
     suffixes = _suffixes()
     while True:
-        path = Path("results", f"{now:%Y%m%d-%H%M%S}-{seed}{next(suffixes)}")
+        path = Path("results", f"{name}{next(suffixes)}")
         if not os.path.lexists(path):
             # Another run may have started in the same second with the same seed.
             with contextlib.suppress(FileExistsError):
-                return path, _claim(path)
+                return path, _claim(path, mark)
 
 
-def _claim_given(path: Path) -> tuple[Path, list[Path]]:
+def _claim_given(path: Path, mark: str) -> tuple[Path, list[Path]]:
     """Create the folder that was asked for, or take it over where it is empty; return it, and what was created."""
     try:
         _check_empty(path)
-        return path, _claim(path)
+        return path, _claim(path, mark)
     except FileExistsError:
         raise VerifyError(f"out: expected a new or empty folder, got {str(path)!r}, which is in use") from None
     except OSError as error:
         raise _refusal(path, error) from None
 
 
-def _claim(path: Path) -> list[Path]:
-    """Create the folder where it is missing, and the observations' in it; return what was created, outermost first."""
-    # Only one run can create the folder of the observations: that settles whose the whole folder is.
+def _claim(path: Path, mark: str) -> list[Path]:
+    """Create the folder where it is missing, and the mark in it; return what was created, outermost first."""
+    # Only one run can create the mark (the observations' folder, or the manifest): that settles whose the folder is.
     missing = [folder for folder in reversed([path, *path.parents]) if not os.path.lexists(folder)]
     made: list[Path] = []
     try:
-        for folder in [*missing, path / OBSERVATIONS]:
+        for folder in missing:
             # Another run may create a common parent at the same moment.
             with contextlib.suppress(FileExistsError) if folder in path.parents else contextlib.nullcontext():
                 folder.mkdir()
                 made.append(folder)
+        if mark == OBSERVATIONS:
+            (path / mark).mkdir()
+        else:
+            (path / mark).touch(exist_ok=False)
+        made.append(path / mark)
     except BaseException as error:
         _remove(made)
         if isinstance(error, OSError) and not isinstance(error, FileExistsError):
@@ -202,9 +228,12 @@ def _check_empty(path: Path) -> None:
 
 def _remove(made: list[Path]) -> None:
     """Remove what was created for a run that could not start."""
-    for folder in reversed(made):
+    for entry in reversed(made):
         with contextlib.suppress(OSError):
-            folder.rmdir()
+            if entry.is_dir():
+                entry.rmdir()
+            else:
+                entry.unlink()
 
 
 def _write_whole(path: Path, fill: Callable[[IO[bytes]], object]) -> dict[str, Any]:

@@ -158,8 +158,8 @@ BAD = [
     (["verify", "--out", ""], "out: expected the name of a folder, got ''"),
     (["verify", "--sed", "3"], "--sed: expected a known option, got an unknown one (did you mean --seed?)"),
     (["verify", "--json=3"], "--json: expected no value, got one"),
-    (["verfy"], "command: expected one of verify, theory, got 'verfy' (did you mean 'verify'?)"),
-    (["zzz"], "command: expected one of verify, theory, got 'zzz'"),
+    (["verfy"], "command: expected one of verify, theory, figure, got 'verfy' (did you mean 'verify'?)"),
+    (["zzz"], "command: expected one of verify, theory, figure, got 'zzz'"),
     (["theory", "3.3", "4.3"], None),
     (["theory", "3.4"], None),
     (["theory", "--json", "--latex"], "--json: expected one of --latex and --json, got both"),
@@ -242,7 +242,9 @@ def test_running_out_of_memory_is_one_line(command, monkeypatch, tmp_path):
     assert (code, err) == (2, "noise-geometry: error: memory: expected enough for this run, got none left\n")
 
 
-@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",), ("verify", "--help"), ("theory", "--help")])
+@pytest.mark.parametrize(
+    "arguments", [(), ("--help",), ("-h",), ("verify", "--help"), ("theory", "--help"), ("figure", "-h")]
+)
 def test_help_is_help(command, arguments):
     code, out, err = command(*arguments)
     assert (code, err) == (0, "")

@@ -44,6 +44,13 @@ def test_the_bar_names_the_claim_and_how_far_it_is(monkeypatch):
     assert shown.rstrip().endswith("\x1b[2K")
 
 
+def test_a_bar_for_one_thing_counts_nothing(monkeypatch):
+    terminal = on_terminal(monkeypatch)
+    work(Bar(noun=""))
+    assert "2 of 4" not in terminal.getvalue()
+    assert isinstance(sink_for(None, noun=""), Bar)
+
+
 def test_a_short_run_shows_nothing(monkeypatch):
     terminal = on_terminal(monkeypatch)
     work(Bar(patience=60.0))

@@ -92,6 +92,35 @@ def test_the_default_is_a_new_folder_every_time(tmp_path, monkeypatch):
     assert all(folder.name.split("-")[2] == "7" for folder in folders)
 
 
+def test_a_flat_folder_holds_its_manifest_and_what_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = RunFolder.create(None, RUN, prefix="figure-1-", flat=True)
+    assert folder.path.parent == Path("results")
+    assert folder.path.name.startswith("figure-1-")
+    assert [path.name for path in folder.path.iterdir()] == [store.MANIFEST]
+    folder.write_bytes("figure.png", b"\x89PNG")
+    assert files(folder.path)["figure.png"] == b"\x89PNG"
+    check_manifest(folder.path)
+    with pytest.raises(VerifyError, match="which holds 2 entries"):
+        RunFolder.create(folder.path, RUN, flat=True)
+
+
+def test_only_one_of_many_gets_a_flat_folder(tmp_path):
+    (tmp_path / "run").mkdir()
+
+    def create(_: int) -> str:
+        try:
+            RunFolder.create(tmp_path / "run", RUN, flat=True)
+        except VerifyError as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(create, range(8)))
+    assert outcomes.count("") == 1
+    check_manifest(tmp_path / "run")
+
+
 def test_an_empty_folder_is_taken(tmp_path):
     (tmp_path / "run").mkdir()
     assert RunFolder.create(tmp_path / "run", RUN).path == tmp_path / "run"

@@ -1,0 +1,71 @@
+"""Figures of the paper and of our own: measured anew, with the theorems' bounds drawn in."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+from verify.errors import VerifyError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A figure that can be made.
+
+    Attributes:
+        id: what it is asked for by: the paper's number, or a name.
+        title: what it shows, in one line.
+        module: the module that makes it, which has a function `make`.
+    """
+
+    id: str
+    title: str
+    module: str
+
+
+FIGURES = (
+    Entry(
+        "1", "loss alignment μ against model size: deep linear and two-layer ReLU networks, few samples", "model_size"
+    ),
+    Entry(
+        "2a",
+        "curvature λ_k, noise energy α_k and alignment g_k along every eigen-direction: linear regression",
+        "directions",
+    ),
+    Entry(
+        "scaling-laws",
+        "how many samples the worst case needs: d for the infimum, d² for the supremum, d log d for fixed v",
+        "scaling_laws",
+    ),
+)
+
+
+def entry(identifier: Any) -> Entry:
+    """Find a figure.
+
+    Args:
+        identifier: its id.
+
+    Returns:
+        The figure.
+
+    Raises:
+        VerifyError: if there is none of that id.
+    """
+    known = {one.id: one for one in FIGURES}
+    if isinstance(identifier, str) and identifier in known:
+        return known[identifier]
+    near = difflib.get_close_matches(str(identifier), known, n=1, cutoff=0.5)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise VerifyError(f"figure: expected one of {', '.join(known)}, got {identifier!r:.60}{hint}")
+
+
+def listing() -> str:
+    """List the figures, one line each.
+
+    Returns:
+        The lines, each ended.
+    """
+    widest = max(len(one.id) for one in FIGURES)
+    return "".join(f"{one.id:<{widest}}  {one.title}\n" for one in FIGURES)
