@@ -71,7 +71,7 @@ class AdversarialAlignment:
 
 
 def adversarial_alignment(
-    model: TwoLayer, X: object, seed: Seed = 0, starts: int = 16, outer: str = "given"
+    model: TwoLayer, X: object, seed: Seed = 0, starts: int = 32, outer: str = "given"
 ) -> AdversarialAlignment:
     """Search for the extremes of the loss alignment μ over weights θ and labels (oracle 4 of docs/theory.md).
 
@@ -79,11 +79,11 @@ def adversarial_alignment(
     the search is over θ, from random weights:
 
     1. ascent by L-BFGS with the activation's corner rounded and sharpened in stages (``climb``);
-    2. where the outer layer is fixed, ascent of the best quarter over activation patterns, neuron by neuron, until none
-       can be improved (``PatternAscent``): for the leaky ReLU μ depends on θ through the signs of <b_k, x_i> only, and
-       the smooth activation with long weights comes as close to it as one likes;
-    3. kicks of the best: one neuron is drawn anew, or all are moved at random, followed by 1 and 2, twice as often as
-       there are starts but no more than 24 times in vain.
+    2. where the outer layer is fixed, ascent of the best eighth (at least four) over activation patterns, neuron by
+       neuron, until none can be improved (``PatternAscent``): for the leaky ReLU μ depends on θ through the signs of
+       <b_k, x_i> only, and the smooth activation with long weights comes as close to it as one likes;
+    3. kicks of the best: one neuron is drawn anew, or all are moved at random, followed by 1 and 2, as often as there
+       are starts (at least eight times) but no more than 24 times in vain.
 
     Where rank X = n every pattern is possible: all starts take step 2, which is quick there, and none step 3.
 
@@ -92,8 +92,8 @@ def adversarial_alignment(
     ``outer="free"`` searches over that as well.
 
     On the host: inputs of other libraries are copied there. Each start takes some hundred to thousand steps of
-    O(n² width); with width 8 and 16 starts about 5 seconds for n = 64 and half a minute for n = 256, and a tenth of
-    that where rank X = n. Where it is not, expect values some per cent short of the extremes.
+    O(n² width); with width 8 and 32 starts about 5 seconds for n = 64 and half a minute for n = 256, and a tenth
+    of that where rank X = n. Where it is not, expect values some per cent short of the extremes.
 
     Args:
         model: The network. If its outer layer is trained it is part of θ, and searched whatever ``outer`` says.
@@ -164,12 +164,12 @@ def _searched(network: Network, sign: int, draws: list[np.random.Generator]) -> 
     leaky = network._replace(model=TwoLayer(model.d, model.width, model.slope))
     every_pattern = network.features.shape[1] == network.features.shape[0]
     merits = np.array([merit(sample_weights(leaky, one), sign) for one in climbs])
-    chosen = np.argsort(-merits, kind="stable")[: None if every_pattern else max(4, len(climbs) // 4)]
+    chosen = np.argsort(-merits, kind="stable")[: None if every_pattern else max(4, len(climbs) // 8)]
     ascents = list(climbs)
     for trial in chosen:
         ascents[trial] = PatternAscent(leaky, climbs[trial], sign, draws[trial]).run()
     if model.width > 1 and not every_pattern:
-        ascents += _kicked(leaky, sign, _best(leaky, ascents, sign), draws[-1], 2 * len(climbs))
+        ascents += _kicked(leaky, sign, _best(leaky, ascents, sign), draws[-1], max(8, len(climbs)))
     if network.corner:
         return ascents
     steep = [_steepened(network, one) for one in ascents]
