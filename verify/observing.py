@@ -111,9 +111,16 @@ def observe(
             else:
                 trends[side], bounded = _trends(ray, statement, side, extremes, context.seed, delta)
                 certified |= {side: bounded} if bounded else {}
-        if all(trend.state is not State.INCONCLUSIVE for trend in trends.values()):
+        if not any(_may_change(trend, certified.get(side)) for side, trend in trends.items()):
             break
     return Observed(ray, extremes, trends, certified, closed)
+
+
+def _may_change(trend: Trend, certified: Trend | None) -> bool:
+    """Whether more data sets may decide a side: certificates that climb will not come to support it."""
+    if trend.state is State.NOT_REFUTED:
+        return certified is not None and certified.state is State.INCONCLUSIVE
+    return trend.state is State.INCONCLUSIVE
 
 
 def _trends(
