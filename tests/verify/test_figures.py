@@ -112,6 +112,21 @@ def test_any_number_of_workers_gives_the_same_bytes(made, tmp_path, monkeypatch)
             assert again.fits_csv.read_bytes() == made[one].fits_csv.read_bytes()
 
 
+def test_the_layout_does_not_hang_on_rounding_errors():
+    from matplotlib.lines import Line2D
+
+    with drawing.styled():
+        figure, axes = drawing.panels(2, 3, 9.0, 5.0)
+        axes[0, 0].set_title("one panel is not like the others")
+        drawing.finish(figure, "A caption.", [Line2D([], [], label="a line")], 1)
+        settled = [panel.get_position().bounds for panel in figure.axes]
+        np.testing.assert_allclose(settled, np.round(settled, 5), atol=1e-12)
+        # Drawing does not lay out again.
+        drawing.png(figure)
+        drawing.svg(figure, "a title")
+    assert [panel.get_position().bounds for panel in figure.axes] == settled
+
+
 def test_another_seed_gives_other_numbers(made, tmp_path):
     other = making.make("2a", SEED + 1, tmp_path / "other", workers=1, size="tiny")
     assert not np.allclose(other.table["curvature"], made["2a"].table["curvature"])
