@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -63,6 +64,7 @@ STYLE: dict[Any, Any] = {
 }
 _GROUPS = {name.partition(".")[0] for name in STYLE} | {"errorbar", "hatch", "markers", "patch", "path", "savefig"}
 DPI = 160
+_DECIMALS = 5
 _CAPTION_SIZE = 8.5
 _LINE_INCHES = 0.158
 _CHARACTERS_PER_INCH = 15.4
@@ -126,6 +128,21 @@ def finish(figure: Figure, caption: str, legend: Sequence[Artist], columns: int)
     x, y = 0.25 / width, (below - 0.06) / whole
     text = figure.text(x, y, "\n".join(lines), va="top", fontsize=_CAPTION_SIZE, linespacing=1.25)
     text.set_in_layout(False)
+    _settle(figure)
+
+
+def _settle(figure: Figure) -> None:
+    """Lay the panels out once and for all, on a grid coarser than rounding errors.
+
+    The solver of the constrained layout rounds differently from process to process, and an SVG's ids are hashes of
+    positions: without this the same figure would have different bytes.
+    """
+    FigureCanvasAgg(figure)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        left, bottom, width, height = (round(float(edge), _DECIMALS) for edge in axes.get_position().bounds)
+        axes.set_position((left, bottom, width, height))
 
 
 def band(axes: Axes, x: Any, low: Any, high: Any, colour: str, alpha: float = 0.2) -> None:
@@ -213,8 +230,6 @@ def png(figure: Figure) -> bytes:
     Returns:
         The file's content.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})

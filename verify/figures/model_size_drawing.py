@@ -170,10 +170,11 @@ def _finding(table: pd.DataFrame) -> str:
     first, last = model_size.STAGES[0], model_size.STAGES[-1]
     linear = table[(table["panel"] != "relu") & table["stage"].isin([first, last])]
     means = linear.groupby(["panel", "spectrum", "layers", "width", "stage"])["mu"].mean()
-    relu = table[(table["panel"] == "relu") & (table["stage"] == last)].groupby("width")["mu"].mean()
+    trained = table[(table["panel"] == "relu") & (table["stage"] == last)]
+    relu = trained[trained["spectrum"] == model_size.SPECTRA[0]].groupby("width")["mu"].mean()
     deep = table[(table["stage"] == model_size.WORST) & (table["panel"] == "width")]["worst_sup"].median()
     return (
         f"mean μ of linear networks of every size lies in [{means.min():.2f}, {means.max():.2f}] (worst θ: up to "
-        f"{deep:.3g}); after training ReLU networks climb from {relu.iloc[0]:.2f} at width {relu.index[0]} to "
-        f"{relu.iloc[-1]:.2f} at width {relu.index[-1]}"
+        f"{deep:.3g}); after training on isotropic inputs ReLU networks climb from {relu.iloc[0]:.2f} at "
+        f"width {relu.index[0]} to {relu.iloc[-1]:.2f} at width {relu.index[-1]}"
     )
