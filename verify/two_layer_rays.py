@@ -12,13 +12,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import sympy
 
 import simulate
 import theory
 from simulate import streams
 from verify.claims._context import Context
+from verify.data_sets import DataSets
 from verify.designs import Design
 from verify.observing import Extremes
 
@@ -85,7 +85,7 @@ def _about_linear(statement: theory.Statement, bounds: dict[str, Any], values: d
     )
 
 
-class Observations:
+class Observations(DataSets):
     """Label-free extremes of the linear model by design and data set; each is computed once for slopes and controls.
 
     Args:
@@ -93,8 +93,7 @@ class Observations:
     """
 
     def __init__(self, context: Context) -> None:
-        self.context = context
-        self._known: dict[tuple[Design, int], tuple[float, float]] = {}
+        super().__init__(context, partial(label_free_extremes, context.seed), ["inf_label_free", "sup_label_free"])
 
     def at(self, slope: float | None) -> AtSlope:
         """View the extremes as those of networks of a slope.
@@ -106,32 +105,6 @@ class Observations:
             The view.
         """
         return AtSlope(self, 1.0 if slope is None else slope)
-
-    def label_free(self, designs: list[Design], trials: int) -> list[np.ndarray]:
-        """Compute the label-free extremes for the first data sets of each design.
-
-        Args:
-            designs: the designs.
-            trials: number of data sets of each.
-
-        Returns:
-            For each design inf and sup of μ, shape (trials, 2).
-        """
-        missing = [(design, t) for design in designs for t in range(trials) if (design, t) not in self._known]
-        missing.sort(key=lambda item: -item[0].n * item[0].rank * min(item[0].n, item[0].rank))
-        found = self.context.mapper(partial(label_free_extremes, self.context.seed), missing)
-        self._known.update(zip(missing, found, strict=True))
-        return [np.array([self._known[design, t] for t in range(trials)]) for design in designs]
-
-    def table(self) -> pd.DataFrame:
-        """List everything that was observed.
-
-        Returns:
-            One row a data set: family, n, d, d_eff, trial, inf, sup.
-        """
-        rows = [(*design, design.d, design.d_eff, trial, *ends) for (design, trial), ends in self._known.items()]
-        columns = ["family", "n", "rank", "d", "d_eff", "trial", "inf_label_free", "sup_label_free"]
-        return pd.DataFrame(rows, columns=columns).sort_values(["family", "n", "rank", "trial"], ignore_index=True)
 
 
 class AtSlope(NamedTuple):
@@ -155,7 +128,7 @@ class AtSlope(NamedTuple):
         Returns:
             For each design what θ = 0 attains and what the sandwich certifies.
         """
-        arrays = self.observations.label_free(designs, trials)
+        arrays = self.observations.values(designs, trials)
         if self.slope == 1:
             return [Extremes(array, array) for array in arrays]
         factors = np.array([self.slope**-4, self.slope**4])

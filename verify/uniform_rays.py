@@ -13,12 +13,12 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 import simulate
 import theory
 from simulate import streams
 from verify.claims._context import Context
+from verify.data_sets import DataSets
 from verify.designs import Design
 from verify.observing import Extremes
 from verify.rays import HELD_N, Ray, RayPlan, RayPoint, requirement, terms_of
@@ -137,8 +137,8 @@ def _smallest(statement: theory.Statement, constant: float, eps: float, delta: f
     return n
 
 
-class Observations:
-    """Extremes of g over all θ and v by design and data set; each is computed once for a claim and all its controls.
+class Observations(DataSets):
+    """Extremes of g over all θ and v by design and data set; a source of rays.
 
     Args:
         context: the run.
@@ -146,9 +146,8 @@ class Observations:
     """
 
     def __init__(self, context: Context, most_starts: int) -> None:
-        self.context = context
-        self._most_starts = most_starts
-        self._known: dict[tuple[Design, int], tuple[float, float, float, float]] = {}
+        names = [f"{end}_alignment_{how}" for how in ("found", "certified") for end in ("inf", "sup")]
+        super().__init__(context, partial(uniform_extremes, context.seed, most_starts), names)
 
     def extremes(self, designs: list[Design], trials: int) -> list[Extremes]:
         """Compute the extremes for the first data sets of each design.
@@ -160,24 +159,7 @@ class Observations:
         Returns:
             For each design inf and sup of g, found and certified.
         """
-        missing = [(design, t) for design in designs for t in range(trials) if (design, t) not in self._known]
-        missing.sort(key=lambda item: -item[0].n * item[0].rank ** 4)
-        work = partial(uniform_extremes, self.context.seed, self._most_starts)
-        self._known.update(zip(missing, self.context.mapper(work, missing), strict=True))
-        tables = [np.array([self._known[design, t] for t in range(trials)]) for design in designs]
-        return [Extremes(table[:, :2], table[:, 2:]) for table in tables]
-
-    def table(self) -> pd.DataFrame:
-        """List everything that was observed.
-
-        Returns:
-            One row a data set: n, d, trial, and the extremes, found and certified.
-        """
-        rows = [(design.n, design.d, trial, *ends) for (design, trial), ends in self._known.items()]
-        ends = [f"{end}_directional_alignment_{how}" for how in ("found", "certified") for end in ("inf", "sup")]
-        return pd.DataFrame(rows, columns=["n", "d", "trial", *ends]).sort_values(
-            ["d", "n", "trial"], ignore_index=True
-        )
+        return [Extremes(table[:, :2], table[:, 2:]) for table in self.values(designs, trials)]
 
 
 def uniform_extremes(seed: int, most_starts: int, item: tuple[Design, int]) -> tuple[float, float, float, float]:
