@@ -25,6 +25,8 @@ from .range_basis import RangeBasis, basis_of_range, parameters_of
 LONGEST_ROWS = 8
 """How many of the longest whitened samples serve as starts for the supremum."""
 MOST_STARTS = 64
+MOST_STARTS_WITHOUT_MATRIX = 16
+"""Where the operator is not formed each sweep of each start passes over all samples."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class UniformAlignmentRange:
         return xp.linalg.svd(coordinates, full_matrices=True)[2][self.rank :, :]
 
 
-def uniform_alignment_range(X: object, seed: Seed = 0, most_starts: int = MOST_STARTS) -> UniformAlignmentRange:
+def uniform_alignment_range(X: object, seed: Seed = 0, most_starts: int | None = None) -> UniformAlignmentRange:
     """Range of g(θ; v) over all θ and all v, for residuals r = X u (oracle 3 of docs/theory.md; Theorems 3.2 and 4.2).
 
     Found values come from alternating exact eigenproblems with many starts: the longest whitened samples, leading
@@ -91,7 +93,8 @@ def uniform_alignment_range(X: object, seed: Seed = 0, most_starts: int = MOST_S
     Args:
         X: Inputs, shape (n, d), finite. May be rank-deficient: everything happens in its range.
         seed: Non-negative integer, or a ``numpy.random.Generator``, for the random starts.
-        most_starts: Number of starts of each search after which it stops anyway, at least 1.
+        most_starts: Number of starts of each search after which it stops anyway, at least 1; None for 64, or 16 where
+            N > 2100.
 
     Returns:
         The range with witnesses, in float64 on the library and device of ``X``. All values 1 where X = 0. Where
@@ -102,7 +105,7 @@ def uniform_alignment_range(X: object, seed: Seed = 0, most_starts: int = MOST_S
     """
     xp, (given,) = real_arrays(X=X)
     check_ndim("X", given, 2, shape="(n, d)")
-    most_starts = check_integer("most_starts", most_starts, minimum=1)
+    most_starts = None if most_starts is None else check_integer("most_starts", most_starts, minimum=1)
     generator = streams.from_seed(seed, "uniform alignment")
     inputs = xp.astype(given, xp.float64, copy=False)
     samples, d = inputs.shape
@@ -126,7 +129,7 @@ _NONE = ((0, 0), (0, 0))
 
 
 def _searched_and_certified(
-    xp: Namespace, basis: RangeBasis, Z: Array, generator: Any, most_starts: int
+    xp: Namespace, basis: RangeBasis, Z: Array, generator: Any, most_starts: int | None
 ) -> UniformAlignmentRange:
     """Search and certify where the range is not known exactly.
 
@@ -135,12 +138,13 @@ def _searched_and_certified(
         basis: Basis of the range of X, of rank at least 2 and less than n.
         Z: Whitened samples, shape (n, rank).
         generator: Source of random starts.
-        most_starts: Limit of the number of starts.
+        most_starts: Limit of the number of starts; None for the default.
 
     Returns:
         The range.
     """
     moment = FourthMoment(xp, Z)
+    most_starts = most_starts or (MOST_STARTS if moment.matrix is not None else MOST_STARTS_WITHOUT_MATRIX)
     certificate = certify(moment, generator)
     order = xp.argsort(xp.linalg.vecdot(Z, Z), descending=True)[: min(LONGEST_ROWS, Z.shape[0])]
     longest = xp.matrix_transpose(xp.take(Z, order, axis=0))
