@@ -7,6 +7,7 @@ array API standard covers, and stay on their device.
 from .alignment import directional_alignment, directional_alignment_along, loss_alignment
 from .arrays import to_host
 from .datasets import digits
+from .dynamics import online_second_moments, second_moments
 from .extremes import (
     AdversarialAlignment,
     AlignmentRange,
@@ -73,8 +74,10 @@ __all__ = [
     "label_free_range",
     "loss_alignment",
     "loss_alignment_range",
+    "online_second_moments",
     "power_law",
     "random_targets",
+    "second_moments",
     "spiked",
     "teacher_targets",
     "to_host",
