@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
+from theory._cases import Cases, cases
 from theory._errors import StatementError, shown
 
 if TYPE_CHECKING:
@@ -24,11 +25,19 @@ def check_supported(expression: sympy.Expr) -> None:
 
     Raises:
         StatementError: where it contains anything but real numbers, symbols, sums, products, powers, log, min, max and
-            absolute values.
+            absolute values, and distinctions of two cases by one comparison of these.
     """
-    for node in sympy.preorder_traversal(expression):
-        if not (node.is_Symbol or (node.is_Number and node.is_finite) or isinstance(node, _FUNCTIONS)):
-            raise StatementError(f"expected sums, products, powers, log, sqrt, min and max, got {shown(str(node))}")
+    waiting = [expression]
+    while waiting:
+        node = waiting.pop()
+        if parts := cases(node):
+            waiting += [parts.left, parts.right, parts.then, parts.otherwise]
+        elif node.is_Symbol or (node.is_Number and node.is_finite) or isinstance(node, _FUNCTIONS):
+            waiting += node.args
+        else:
+            raise StatementError(
+                f"expected sums, products, powers, log, sqrt, min, max and where, got {shown(str(node))}"
+            )
 
 
 def evaluate(expression: sympy.Expr, values: Mapping[str, Any]) -> np.ndarray:
@@ -39,7 +48,8 @@ def evaluate(expression: sympy.Expr, values: Mapping[str, Any]) -> np.ndarray:
         values: a float or a float64 array for every free symbol, by name.
 
     Returns:
-        The float64 value; not-a-number where the expression is not real.
+        The float64 value; not-a-number where the expression is not real. Of two cases only the one that applies counts;
+        it is not-a-number as well where a side of the condition is.
     """
     import numpy as np
 
@@ -67,6 +77,8 @@ def _walk(node: sympy.Expr, values: Mapping[str, Any], np: Any) -> Any:
         return np.float64(_leaf(node))
     if node.is_Pow:
         return _power(_walk(node.base, values, np), node.exp, values, np)
+    if parts := cases(node):
+        return _choice(parts, values, np)
     arguments = [_walk(argument, values, np) for argument in node.args]
     if len(arguments) == 1:
         return (np.log if node.func is sympy.log else np.abs)(arguments[0])
@@ -75,6 +87,14 @@ def _walk(node: sympy.Expr, values: Mapping[str, Any], np: Any) -> Any:
     for argument in arguments[1:]:
         total = binary[node.func](total, argument)
     return total
+
+
+def _choice(parts: Cases, values: Mapping[str, Any], np: Any) -> Any:
+    """Choose between two cases, entry by entry; a condition that is not real decides nothing."""
+    left, right = _walk(parts.left, values, np), _walk(parts.right, values, np)
+    compare = {">=": np.greater_equal, ">": np.greater, "<=": np.less_equal, "<": np.less}[parts.comparison]
+    chosen = np.where(compare(left, right), _walk(parts.then, values, np), _walk(parts.otherwise, values, np))
+    return np.where(np.isnan(left) | np.isnan(right), np.nan, chosen)
 
 
 def _leaf(number: sympy.Expr) -> float:

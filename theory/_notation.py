@@ -11,9 +11,12 @@ from typing import NamedTuple
 
 import sympy
 
+from theory._cases import Cases, cases
 from theory._symbols import latex_name
 
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
+# Two lines under one brace hold together less than anything.
+_BRACE = -1
 _PLAIN_DIGITS = 20
 
 
@@ -39,6 +42,8 @@ class _Text:
             return self._sum(node.args)
         if node.is_Pow:
             return self._power(node.base, node.exp)
+        if parts := cases(node):
+            return self.cases(parts)
         return self._call(node)
 
     def symbol(self, name: str) -> str:
@@ -79,6 +84,12 @@ class _Text:
 
     def function(self, name: str, arguments: list[str]) -> str:
         return f"{name}({', '.join(arguments)})"
+
+    def cases(self, parts: Cases) -> _Written:
+        """Write a distinction of two cases."""
+        condition = f"{self.write(parts.left).text} {parts.comparison} {self.write(parts.right).text}"
+        branches = [self.write(branch).text for branch in (parts.then, parts.otherwise)]
+        return _Written(self.function("where", [condition, *branches]), _ATOM)
 
     def _sum(self, terms: Sequence[sympy.Expr]) -> _Written:
         """Write the terms with their signs between them."""
@@ -167,6 +178,19 @@ class _Latex(_Text):
 
     def function(self, name: str, arguments: list[str]) -> str:
         return rf"\{name}{self.parentheses(', '.join(arguments))}"
+
+    def cases(self, parts: Cases) -> _Written:
+        # What is distinguished in the last case needs no brace of its own.
+        lines = []
+        further: Cases | None = parts
+        while further:
+            parts = further
+            comparison = {">=": r"\ge", "<=": r"\le"}.get(parts.comparison, parts.comparison)
+            condition = f"{self.write(parts.left).text} {comparison} {self.write(parts.right).text}"
+            lines.append(rf"{self.write(parts.then).text} & \text{{if }} {condition}")
+            further = cases(parts.otherwise)
+        lines.append(rf"{self.write(parts.otherwise).text} & \text{{otherwise}}")
+        return _Written(r"\begin{cases} " + r" \\ ".join(lines) + r" \end{cases}", _BRACE)
 
 
 def expression_text(expression: sympy.Expr) -> str:

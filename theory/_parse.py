@@ -5,9 +5,11 @@
     signed   := ("+" | "-") signed | power
     power    := atom ["**" signed]
     atom     := number | symbol | function "(" sum ("," sum)* ")" | "(" sum ")"
+              | "where" "(" sum (">=" | ">" | "<=" | "<") sum "," sum "," sum ")"
 
 Precedence is Python's (`-a**b` is `-(a**b)`, `**` associates to the right); numbers are exact decimals; the functions
-are log, sqrt, min and max. Nothing is ever handed to an evaluator of code.
+are log, sqrt, min and max. `where(condition, then, otherwise)` distinguishes two cases by one comparison, in which no
+other `where` may stand. Nothing is ever handed to an evaluator of code.
 
 The expression is built as it stands, without SymPy's automatic simplification: that can take minutes, or all memory, on
 a line of text. So every cost is linear in the length of the text.
@@ -23,6 +25,7 @@ from typing import NamedTuple, NoReturn
 
 import sympy
 
+from theory._cases import COMPARISONS, Cases, piecewise
 from theory._errors import StatementError, shown, suggestion
 from theory._evaluate import number_value
 from theory._symbols import symbol
@@ -33,17 +36,21 @@ MAX_DIGITS = 40
 MAX_DECIMAL_EXPONENT = 300
 MAX_POWER = 64
 
-FUNCTIONS = ("log", "sqrt", "min", "max")
+FUNCTIONS = ("log", "sqrt", "min", "max", "where")
 
 _TOKEN = re.compile(
     r"(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
-    r"|(?P<operator>\*\*|[-+*/(),])"
+    r"|(?P<operator>\*\*|[<>]=?|[-+*/(),])"
     r"|(?P<space>[ \t]+)"
     r"|(?P<other>.)",
     re.DOTALL,
 )
 _OPERAND = "a number, a symbol, a function or '('"
+_COMPARISON = f"a comparison ({', '.join(COMPARISONS)})"
+_HINTS = {"^": "a power is written **", "=": "the comparisons are >=, >, <= and <"} | dict.fromkeys(
+    COMPARISONS, "a single comparison may stand first in where(...)"
+)
 
 
 class _Token(NamedTuple):
@@ -93,6 +100,7 @@ class _Parser:
         self._tokens = _tokens(text)
         self._index = 0
         self._depth = 0
+        self._comparing = False
 
     def whole(self) -> sympy.Expr:
         value = self._sum()
@@ -122,7 +130,7 @@ class _Parser:
     def _unexpected(self, expected: str) -> NoReturn:
         token = self._next
         came = "unexpected end" if token.kind == "end" else f"unexpected {shown(token.text)}"
-        hint = " (a power is written **)" if token.text == "^" else ""
+        hint = f" ({_HINTS[token.text]})" if token.text in _HINTS else ""
         raise StatementError(
             f"expression {shown(self._text)}: {came} at position {token.position}; expected {expected}{hint}"
         )
@@ -191,6 +199,8 @@ class _Parser:
             return self._number(token)
         if token.kind == "name":
             self._index += 1
+            if token.text == "where":
+                return self._where(token)
             return self._call(token) if token.text in FUNCTIONS else self._symbol(token)
         self._expect("(", _OPERAND)
         value = self._sum()
@@ -213,6 +223,24 @@ class _Parser:
                 f"expression {shown(self._text)}: unknown name {shown(token.text)} at position {token.position}; {hint}"
             )
         return symbol(token.text)
+
+    def _where(self, token: _Token) -> sympy.Expr:
+        if self._comparing:
+            self._fail(token, "where within the condition of another")
+        self._expect("(", "'(' after where")
+        self._comparing = True
+        left = self._sum()
+        comparison = self._take(*COMPARISONS)
+        if comparison is None:
+            self._unexpected(f"an operator or {_COMPARISON}")
+        right = self._sum()
+        self._comparing = False
+        self._expect(",", "an operator or ','")
+        then = self._sum()
+        self._expect(",", "an operator or ','")
+        otherwise = self._sum()
+        self._expect(")", "an operator or ')'")
+        return self._admit(piecewise(Cases(left, comparison.text, right, then, otherwise)), token)
 
     def _call(self, token: _Token) -> sympy.Expr:
         self._expect("(", f"'(' after {token.text}")

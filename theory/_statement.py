@@ -30,6 +30,13 @@ QUANTITIES = (
     "mu_two_layer",
     "g_fixed",
     "g_uniform",
+    "g_eigen",
+    "flat_to_sharp",
+    "loss_growth",
+    "parameter_ratio",
+    "stability_threshold",
+    "threshold_sum",
+    "flat_to_sharp_gd",
 )
 _MARKS = ("S", "D", "R")
 _EVALUATED = ("lower", "upper", "probability", "sample_size", "dimension")

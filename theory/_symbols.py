@@ -8,6 +8,8 @@ from functools import cache
 import sympy
 
 _PROBABILITY_LIKE = ("eps", "delta")
+# An alignment that is zero, no step taken, no flat share, a direction that one step of descent removes.
+_FROM_ZERO = ("A1", "A2", "t", "D", "R", "q")
 
 _LATEX = {
     "eps": r"\varepsilon",
@@ -16,6 +18,11 @@ _LATEX = {
     "alpha": r"\alpha",
     "beta": r"\beta",
     "d_eff": r"d_{\mathrm{eff}}",
+    "A1": "A_1",
+    "A2": "A_2",
+    "lambda_k": r"\lambda_k",
+    "lambda_next": r"\lambda_{k+1}",
+    "D": "D_k",
     "uSu": r"u^\top S u",
     "vSv": r"v^\top S v",
     "uSv": r"u^\top S v",
@@ -40,10 +47,13 @@ def symbol(name: str) -> sympy.Symbol:
         name: the symbol's name, as in the expressions of a statement.
 
     Returns:
-        `rho` and `uSv` are real, every other symbol is positive.
+        `rho` and `uSv` are real, the constants, counts and ratios of Section 5 that may be zero are non-negative, every
+        other symbol is positive.
     """
     if name in {"rho", "uSv"}:
         return sympy.Symbol(name, real=True)
+    if name in _FROM_ZERO:
+        return sympy.Symbol(name, nonnegative=True)
     return sympy.Symbol(name, positive=True)
 
 
@@ -63,8 +73,8 @@ def domain(name: str) -> Domain:
         return Domain(-1.0, 1.0, True, "a number between -1 and 1")
     if name == "uSv":
         return Domain(-infinity, infinity, False, "a finite number")
-    if name == "alpha":
-        # Zero is the slope of a ReLU: nothing is claimed there, and the bounds say so.
+    if name == "alpha" or name in _FROM_ZERO:
+        # At alpha = 0, the slope of a ReLU, and at A1 = 0 nothing is claimed, and the bounds say so.
         return Domain(0.0, infinity, True, "a finite number, at least 0")
     return Domain(0.0, infinity, False, "a positive finite number")
 

@@ -10,7 +10,7 @@ from typing import Any
 from theory._errors import StatementError, shown, suggestion
 from theory._symbols import Domain, domain
 
-# A covariance computed in floating point may exceed the Cauchy-Schwarz bound by round-off.
+# In floating point a covariance may exceed the Cauchy-Schwarz bound, and one of two equal values the other.
 _ROUND_OFF = 1e-9
 
 
@@ -138,12 +138,14 @@ def _array(name: str, value: Any, allowed: Domain) -> Any:
 
 
 def _check_pairs(values: Mapping[str, Any]) -> None:
-    """Refuse values that exclude each other: a covariance above its variances, a least slope above the largest."""
+    """Refuse values that exclude each other: a covariance above its variances, a least value above the largest."""
     import numpy as np
 
     pairs: dict[str, tuple[tuple[str, ...], Callable[..., Any]]] = {
         "uSv**2 <= uSu*vSv": (("uSv", "uSu", "vSv"), lambda cov, u, v: cov**2 > u * v * (1 + _ROUND_OFF)),
         "alpha <= beta": (("alpha", "beta"), lambda low, high: low > high),
+        "A1 <= A2": (("A1", "A2"), lambda low, high: low > high * (1 + _ROUND_OFF)),
+        "lambda_next <= lambda_k": (("lambda_next", "lambda_k"), lambda low, high: low > high * (1 + _ROUND_OFF)),
     }
     for expected, (names, excluded) in pairs.items():
         if not set(names) <= values.keys():

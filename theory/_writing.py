@@ -20,6 +20,13 @@ _QUANTITY_TEXT = {
     "mu_two_layer": "μ(θ)",
     "g_fixed": "g(θ; v_k)",
     "g_uniform": "g(θ; v)",
+    "g_eigen": "g_centred(θ; u_i)",
+    "flat_to_sharp": "D_k(t)",
+    "loss_growth": "E L(t+1)/E L(t)",
+    "parameter_ratio": "P_k",
+    "stability_threshold": "β*",
+    "threshold_sum": "h(η*)",
+    "flat_to_sharp_gd": "D_k(t)",
 }
 _QUANTITY_LATEX = {
     "moment": r"\mathbb{E}\bigl[(u^\top x)^2 (v^\top x)^2\bigr]",
@@ -30,6 +37,13 @@ _QUANTITY_LATEX = {
     "mu_two_layer": r"\mu(\theta)",
     "g_fixed": r"g(\theta; v_k)",
     "g_uniform": r"g(\theta; v)",
+    "g_eigen": r"g_{\mathrm{centred}}(\theta; u_i)",
+    "flat_to_sharp": "D_k(t)",
+    "loss_growth": r"\mathbb{E} L(t+1) / \mathbb{E} L(t)",
+    "parameter_ratio": "P_k",
+    "stability_threshold": r"\beta^\star",
+    "threshold_sum": r"h(\eta^\star)",
+    "flat_to_sharp_gd": "D_k(t)",
 }
 _ESCAPES = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "^": r"\textasciicircum{}"}
 _ESCAPES |= {character: f"\\{character}" for character in "&%$#_"}

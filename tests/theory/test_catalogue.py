@@ -11,6 +11,7 @@ from theory import StatementError
 
 def test_order_and_identity():
     ids = ["C.1", "C.2", "C.2-centred", "3.2", "3.3", "3.3-star", "3.5", "4.2", "4.2-lower", "4.3"]
+    ids += ["5.1", "5.2", "5.2-growth", "5.2-parameters", "5.2-threshold", "5.2-threshold-sharp", "5.3"]
     assert [statement.id for statement in theory.statements()] == ids
     assert theory.statement("3.3") is theory.statement("3.3") is theory.statements()[4]
 
@@ -21,7 +22,7 @@ def test_order_and_identity():
         ("3.33", "did you mean '3.3'"),
         ("c.1", "did you mean 'C.1'"),
         ("4,3", "did you mean '4.3'"),
-        ("theorem", "known: C.1, C.2, C.2-centred, 3.2, 3.3, 3.3-star, 3.5, 4.2, 4.2-lower, 4.3"),
+        ("theorem", "known: C.1, C.2, C.2-centred, 3.2, 3.3, 3.3-star, 3.5, 4.2, 4.2-lower, 4.3, 5.1, 5.2, 5.2-growth"),
         ("", "known: C.1"),
         (3.3, "no statement 3.3"),
         (None, "no statement None"),

@@ -162,6 +162,13 @@ EXPECTED_CONTROLS = {
     "4.2": ["4.2:upper-2", "4.2:d-for-d2", "4.2:lower-1.2"],
     "4.2-lower": ["4.2-lower:raised", "4.2-lower:log-d"],
     "4.3": ["4.3:upper-2", "4.3:lower-1.2", "4.3:log-d", "4.3:log-K"],
+    "5.1": ["5.1:larger-A1", "5.1:smaller-A2"],
+    "5.2": ["5.2:factor", "5.2:no-waiting", "5.2:any-beta"],
+    "5.2-growth": ["5.2-growth:A2", "5.2-growth:plus-one"],
+    "5.2-parameters": ["5.2-parameters:squared"],
+    "5.2-threshold": ["5.2-threshold:necessary", "5.2-threshold:smaller"],
+    "5.2-threshold-sharp": ["5.2-threshold-sharp:one", "5.2-threshold-sharp:mean"],
+    "5.3": ["5.3:rate-squared"],
 }
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from escape_mutants import MUTANTS as ESCAPE_MUTANTS
 
 import theory
 from theory.catalogue import _directional as directional
@@ -202,6 +203,7 @@ MUTANTS: dict[Callable[..., bool], list[tuple[Any, ...]]] = {
     ],
 }
 
+MUTANTS |= ESCAPE_MUTANTS
 CASES = [(function, arguments) for function, several in MUTANTS.items() for arguments in several]
 
 

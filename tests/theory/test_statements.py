@@ -17,12 +17,23 @@ import theory
 from theory import Statement, StatementError
 
 IDS = ["C.1", "C.2", "C.2-centred", "3.2", "3.3", "3.3-star", "3.5", "4.2", "4.2-lower", "4.3"]
+IDS += ["5.1", "5.2", "5.2-growth", "5.2-parameters", "5.2-threshold", "5.2-threshold-sharp", "5.3"]
 SAMPLE = {"eps": 0.2, "delta": 0.05, "n": 1000.0, "d": 20.0, "d_eff": 12.5, "K": 5.0, "rho": -0.4} | {
     "uSu": 2.0,
     "vSv": 0.5,
     "uSv": -0.7,
     "alpha": 0.4,
-    "beta": 1.2,
+    "beta": 3.0,
+    "A1": 0.8,
+    "A2": 2.1,
+    "S_X": 0.5,
+    "S_Y": 4.0,
+    "t": 6.0,
+    "D": 0.3,
+    "R": 1.7,
+    "q": 0.36,
+    "lambda_k": 2.0,
+    "lambda_next": 0.25,
 }
 
 
@@ -59,6 +70,19 @@ def message(function, *args, **kwargs) -> str:
         ("4.2-lower", {"eps": 0.5, "d": 7}, (0.5 / 2.25, float("inf"))),
         ("4.3", {"eps": 0.5}, (0.5 / 2.25, 14)),
         ("4.3", {"eps": np.float32(0.5), "K": np.int64(3)}, (0.5 / 2.25, 14)),
+        ("5.1", {"A1": 0, "A2": 0}, (0, 0)),
+        ("5.1", {"A1": 1 + 1e-12, "A2": 1}, (1 + 1e-12, 1)),
+        ("5.2-growth", {"A1": 0.5, "beta": 3}, (4.5, float("inf"))),
+        ("5.2-parameters", {"lambda_k": 3, "lambda_next": 0.5, "D": 0.25}, (1.5, float("inf"))),
+        ("5.2-parameters", {"lambda_k": 3, "lambda_next": 3, "D": 0}, (0, float("inf"))),
+        ("5.2-threshold", {"A1": 0.25, "A2": 7}, (-float("inf"), 3)),
+        ("5.2-threshold", {"A1": 0}, (-float("inf"), float("inf"))),
+        ("5.2-threshold-sharp", {"A1": 0.5, "A2": 2}, (0.5, 2)),
+        ("5.2-threshold-sharp", {"A1": 0, "A2": 2}, (0.5, float("inf"))),
+        ("5.3", {"R": 2, "q": 4, "beta": 3, "t": 5}, (-float("inf"), 2)),
+        ("5.3", {"R": 2, "q": 1, "beta": 3, "t": 2}, (-float("inf"), 1 / 8)),
+        ("5.3", {"R": 2, "q": 0, "beta": 3, "t": 0}, (-float("inf"), 2)),
+        ("5.3", {"R": 0, "q": 0, "beta": 3, "t": 2}, (-float("inf"), 0)),
     ],
 )
 def test_bounds(id, values, expected):
@@ -95,6 +119,14 @@ def test_bounds(id, values, expected):
         ("3.5", {"eps": 0.1, "alpha": -0.1, "beta": 1}, ["alpha: expected a finite number, at least 0, got -0.1"]),
         ("3.5", {"eps": 0.1, "alpha": 0, "beta": 0}, ["beta: expected a positive finite number"]),
         ("3.5", {"eps": 0.1, "alpha": 1, "beta": float("inf")}, ["beta: expected a positive finite number"]),
+        ("5.1", {"A1": 1, "A2": 0.5}, ["A1: expected A1 <= A2, got A1=1.0, A2=0.5"]),
+        ("5.1", {"A1": -1, "A2": 0.5}, ["A1: expected a finite number, at least 0, got -1"]),
+        (
+            "5.2-parameters",
+            {"lambda_k": 1, "lambda_next": 2, "D": 1},
+            ["lambda_next: expected lambda_next <= lambda_k, got lambda_next=2.0, lambda_k=1.0"],
+        ),
+        ("5.3", {"R": 1, "q": 1, "beta": 3, "t": -1}, ["t: expected a finite number, at least 0, got -1"]),
     ],
 )
 def test_bad_values(id, values, words):

@@ -23,6 +23,13 @@ _BUILDERS = {
     "4.2": ("theorem_4_2", "build"),
     "4.2-lower": ("conjecture_4_2_lower", "build"),
     "4.3": ("theorem_4_3", "build"),
+    "5.1": ("assumption_5_1", "build"),
+    "5.2": ("theorem_5_2", "build"),
+    "5.2-growth": ("theorem_5_2_growth", "build"),
+    "5.2-parameters": ("lemma_5_2_parameters", "build"),
+    "5.2-threshold": ("threshold_5_2", "build"),
+    "5.2-threshold-sharp": ("threshold_5_2", "build_sharp"),
+    "5.3": ("proposition_5_3", "build"),
 }
 
 
