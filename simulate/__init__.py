@@ -7,7 +7,15 @@ array API standard covers, and stay on their device.
 from .alignment import directional_alignment, directional_alignment_along, loss_alignment
 from .arrays import to_host
 from .datasets import digits
-from .dynamics import online_second_moments, second_moments
+from .dynamics import (
+    EscapeRate,
+    escape_rate,
+    online_escape_rate,
+    online_second_moments,
+    online_stability_threshold,
+    second_moments,
+    stability_threshold,
+)
 from .extremes import (
     AdversarialAlignment,
     AlignmentRange,
@@ -46,6 +54,7 @@ __all__ = [
     "AlignmentRange",
     "DeepLinear",
     "DiagonalLinear",
+    "EscapeRate",
     "FamilyAlignment",
     "FamilyWitness",
     "InputError",
@@ -67,6 +76,7 @@ __all__ = [
     "directional_alignment_ranges",
     "effective_dimension",
     "effective_rank",
+    "escape_rate",
     "gaussian_inputs",
     "generator",
     "gram_label_free_range",
@@ -74,11 +84,14 @@ __all__ = [
     "label_free_range",
     "loss_alignment",
     "loss_alignment_range",
+    "online_escape_rate",
     "online_second_moments",
+    "online_stability_threshold",
     "power_law",
     "random_targets",
     "second_moments",
     "spiked",
+    "stability_threshold",
     "teacher_targets",
     "to_host",
     "uniform_alignment_range",

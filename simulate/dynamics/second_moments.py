@@ -12,17 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import array_api_compat
 import numpy as np
 
 from ..arrays import Namespace, real_arrays, rescaled
 from ..validation import Array, InputError, check_choice, check_flag, check_integer, check_ndim, check_shape, row_blocks
+from .exponents import rate_factors, times_power
 from .moment_inputs import check_second_moment, learning_rates, noise_weight, positive_spectrum, scaled_rate
-
-LARGEST_EXPONENT = 2046
-"""Two factors of 2^1023 turn any float64 that is not tiny into infinity."""
 
 
 def second_moments(
@@ -122,27 +119,6 @@ def online_second_moments(
     return _run(xp, _OnlineStep(xp, values, 1 / batch).advance, start, size, rates, keep)
 
 
-class _Factors(NamedTuple):
-    """Learning rate of a step that is divided by max(1, η)², so that no coefficient overflows.
-
-    Attributes:
-        shrink: r, a power of two, 1 where η is at most 1.
-        rate: h = η r, at most 1.
-        exponent: Power of two that the result is to be multiplied by.
-    """
-
-    shrink: float
-    rate: float
-    exponent: int
-
-
-def _factors(rate: float) -> _Factors:
-    """Divide a learning rate by a power of two."""
-    power = max(0, math.frexp(rate)[1])
-    shrink = 2.0**-power
-    return _Factors(shrink, rate * shrink, 2 * power)
-
-
 class _Step:
     """One step of the recursion in any array library.
 
@@ -170,7 +146,7 @@ class _Step:
             The moment and the exponent of the power of two.
         """
         xp = self.xp
-        shrink, rate, exponent = _factors(rate)
+        shrink, rate, exponent = rate_factors(rate)
         product = self.G @ M
         moved = shrink * (shrink * M - rate * product)
         moved = moved - rate * (shrink * M - (rate * (1 - self.weight)) * product) @ self.G
@@ -215,7 +191,7 @@ class _StepInPlace:
         Returns:
             The moment and the exponent of the power of two.
         """
-        shrink, rate, exponent = _factors(rate)
+        shrink, rate, exponent = rate_factors(rate)
         product, left, total, part = self._product, self._left, self._total, self._part
         if self.weight > 0:
             self._fourth(M, total)
@@ -277,7 +253,7 @@ class _OnlineStep:
             The moment and the exponent of the power of two.
         """
         xp, values = self.xp, self.spectrum
-        shrink, rate, exponent = _factors(rate)
+        shrink, rate, exponent = rate_factors(rate)
         kept, noise = shrink - rate * values, rate * values
         if M.ndim == 1:
             shared = rate * rate * self.weight * xp.sum(values * M)
@@ -304,14 +280,7 @@ def _normalised(xp: Namespace, M: Array) -> tuple[Array, int]:
     """Divide by a power of two that brings the largest absolute entry to [½, 1)."""
     largest = max(float(xp.max(M)), -float(xp.min(M)))
     exponent = math.frexp(largest)[1]
-    return (M if exponent == 0 else _times_power(M, -exponent)), exponent
-
-
-def _times_power(M: Array, exponent: int) -> Array:
-    """Multiply by 2^exponent, by two factors because one of them might overflow by itself."""
-    exponent = max(-LARGEST_EXPONENT, min(LARGEST_EXPONENT, exponent))
-    half = exponent // 2
-    return M * 2.0**half * 2.0 ** (exponent - half)
+    return (M if exponent == 0 else times_power(M, -exponent)), exponent
 
 
 def _run(
@@ -341,11 +310,11 @@ def _run(
     kept = xp.empty(shape if everything else (1, 1), dtype=start.dtype, device=array_api_compat.device(start))
     with np.errstate(over="ignore", under="ignore"):
         if everything:
-            kept[0, ...] = _times_power(M, exponent)
+            kept[0, ...] = times_power(M, exponent)
         for time, rate in enumerate(rates):
             M, gained = step(M, rate)
             M, shift = _normalised(xp, M)
             exponent += gained + shift
             if everything:
-                kept[time + 1, ...] = _times_power(M, exponent)
-        return kept if everything else _times_power(M, exponent)
+                kept[time + 1, ...] = times_power(M, exponent)
+        return kept if everything else times_power(M, exponent)
