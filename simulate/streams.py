@@ -123,3 +123,18 @@ def _digits(number: int) -> bytes:
         Its digits.
     """
     return format(number, "x").encode()
+
+
+def counter_key(seed: Seed) -> np.ndarray:
+    """Make the key of counter-based draws (Philox4x32-10) from a seed.
+
+    Args:
+        seed: Non-negative integer of any size, or a generator, from which 64 bits are drawn.
+
+    Returns:
+        Two words of 32 bits, shape (2,), uint32.
+
+    Raises:
+        InputError: If the seed is neither a non-negative integer nor a ``numpy.random.Generator``.
+    """
+    return from_seed(seed, "dynamics").integers(2**32, size=2, dtype=np.uint32)

@@ -5,5 +5,6 @@ from .deep_linear import DeepLinear
 from .diagonal import DiagonalLinear
 from .linear import Linear
 from .two_layer import TwoLayer
+from .valley import CurvedValley
 
-__all__ = ["DeepLinear", "DiagonalLinear", "Linear", "Model", "TwoLayer"]
+__all__ = ["CurvedValley", "DeepLinear", "DiagonalLinear", "Linear", "Model", "TwoLayer"]

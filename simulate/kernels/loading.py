@@ -1,0 +1,162 @@
+"""Kernels on their first use: compiled once, kept on disk, and never by two processes at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib
+import importlib.util
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..validation import MissingDependencyError
+
+
+def available() -> bool:
+    """Say whether kernels can be compiled here.
+
+    Returns:
+        Whether Numba is installed.
+    """
+    return importlib.util.find_spec("numba") is not None
+
+
+class Kernel:
+    """A compiled function, found and compiled when it is first called.
+
+    Numba's cache on disk may be corrupted by processes that fill it at the same time (numba#4807), so that one process
+    compiles while the others wait, and then read what it has written.
+
+    Args:
+        module: module of this package.
+        name: the function's name in it.
+
+    Raises:
+        MissingDependencyError: on the first call, where Numba is not installed.
+    """
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module = module
+        self._name = name
+        self._seen: set[tuple[Any, ...]] = set()
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the compiled function."""
+        function = getattr(_module(self._module), self._name)
+        numba = importlib.import_module("numba")
+        signature = tuple(numba.typeof(argument) for argument in arguments)
+        if signature not in self._seen:
+            with _one_process():
+                function.compile(signature)
+            self._seen.add(signature)
+        return function(*arguments)
+
+
+@contextlib.contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Limit the threads that kernels use.
+
+    Args:
+        count: number of threads; None leaves it as it is.
+
+    Yields:
+        Nothing.
+    """
+    if count is None or not available():
+        yield
+        return
+    numba = importlib.import_module("numba")
+    before = numba.get_num_threads()
+    numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
+
+
+@functools.cache
+def _module(name: str) -> ModuleType:
+    """Import a module of kernels, with its cache in a folder of its own.
+
+    Numba compares a cached function with its own source file only. The folder's name has a digest of all kernels, so
+    that a change in one of them never meets what was compiled from its predecessor.
+
+    Args:
+        name: module of this package.
+
+    Returns:
+        The module.
+
+    Raises:
+        MissingDependencyError: where Numba is not installed.
+    """
+    try:
+        config = importlib.import_module("numba").config
+    except ImportError:
+        raise MissingDependencyError(
+            "numba: expected to be installed for simulations, got none; pip install numba"
+        ) from None
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(_cache_folder())
+    try:
+        return importlib.import_module(f"{__package__}.{name}")
+    finally:
+        config.CACHE_DIR = before
+
+
+@functools.cache
+def _cache_folder() -> Path:
+    """Find a folder that can be written to, for this version of the kernels.
+
+    Returns:
+        The folder: in NUMBA_CACHE_DIR where that is set, else in the user's cache, else in the system's temporary
+        folder.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~").expanduser() / ".cache")
+    candidates = [os.environ.get("NUMBA_CACHE_DIR"), home, tempfile.gettempdir()]
+    for candidate in filter(None, candidates):
+        folder = Path(candidate) / "noise-geometry" / f"kernels-{digest.hexdigest()}"
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder
+    return Path(tempfile.mkdtemp(prefix="noise-geometry-kernels-"))
+
+
+@contextlib.contextmanager
+def _one_process() -> Iterator[None]:
+    """Let one process of this machine compile at a time.
+
+    Yields:
+        Nothing; without a lock where the system has none.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with (_cache_folder() / "lock").open("w") as file:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def kernel(module: str, name: str) -> Callable[..., Any]:
+    """Name a kernel without compiling it.
+
+    Args:
+        module: module of this package.
+        name: the function's name in it.
+
+    Returns:
+        A function that compiles it on its first call.
+    """
+    return Kernel(module, name)
