@@ -210,6 +210,9 @@ COSTLY = [
     "+".join(f"log({i}**.0{i})" for i in range(10, 40)),
     "*".join(["(n-d)**eps**(d-n)"] * 20),
     "max(" * 24 + "n" + ",d-K)" * 24,
+    "where(n<d," * 24 + "n" + ",d-K)" * 24,
+    "where(n<d,1," * 24 + "n" + ")" * 24,
+    "*".join(["where(n**64<d**n,eps**d,n)"] * 16),
 ]
 
 
@@ -238,7 +241,7 @@ def test_costly_texts_take_no_time():
 
 
 @settings(max_examples=500)
-@given(st.text(alphabet="0123456789.eE+-*/(), epsdelta nlogsqrtminmax[]{}'\"\\;:^%\n\té√²", max_size=30))
+@given(st.text(alphabet="0123456789.eE+-*/(), epsdelta nlogsqrtminmaxwhere<>=[]{}'\"\\;:^%\n\té√²", max_size=30))
 def test_any_text_is_read_or_refused_in_one_line(text):
     try:
         parse(text, SYMBOLS)

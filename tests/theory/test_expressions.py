@@ -137,6 +137,9 @@ positive = st.recursive(
         inner.map("sqrt({})".format),
         st.lists(inner, min_size=2, max_size=4).map(lambda several: f"max({','.join(several)})"),
         st.lists(inner, min_size=2, max_size=4).map(lambda several: f"min({', '.join(several)})"),
+        st.tuples(st.sampled_from(["eps<n", "n >= d", "0.3>eps", "d<=eps"]), inner, inner).map(
+            lambda three: f"where({', '.join(three)})"
+        ),
     ),
     max_leaves=10,
 )
@@ -148,6 +151,7 @@ def test_agrees_with_python_in_floating_point(text):
     if len(text) > 500:
         return
     functions = {"log": math.log, "sqrt": math.sqrt, "min": min, "max": max}
+    functions["where"] = lambda condition, then, otherwise: then if condition else otherwise
     expected = eval(text, {**functions, **VALUES})  # noqa: S307 (the reference; the text is made here)
     assert value(text) == pytest.approx(expected, rel=1e-12)
 
