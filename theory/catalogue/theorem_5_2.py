@@ -121,8 +121,8 @@ def build() -> Statement:
         controls=(
             Control(
                 "5.2:factor",
-                "one step from the sharp directions leaves D_k below S_Y/S_X: the sharp ones keep their drift and receive "
-                "noise of their own, aligned at least as well",
+                "one step from the sharp directions leaves D_k below S_Y/S_X: the sharp ones keep their drift and "
+                "receive noise of their own, aligned at least as well",
                 _altered(FIRST * 2 * A2 / A1, SECOND * 2 * A2 / A1, LEAST_BETA, WAITING),
             ),
             Control(
