@@ -14,6 +14,7 @@ import numpy as np
 
 from ..validation import check_flag, check_real
 from .davidson import largest_eigenpair
+from .energy_ratios import beyond
 from .exponents import times_power
 from .moment_inputs import noise_weight
 from .online_operator import OnlineStep
@@ -127,16 +128,8 @@ def _escape_rate(
     """Add the limiting ratios."""
     energies = eigenvalues * moments
     return EscapeRate(
-        float(rate), float(lower), float(upper), matrix, eigenvalues, energies, _beyond(energies), _beyond(moments)
+        float(rate), float(lower), float(upper), matrix, eigenvalues, energies, beyond(energies), beyond(moments)
     )
-
-
-def _beyond(parts: np.ndarray) -> np.ndarray:
-    """Ratios of the sum of the entries beyond k to the sum of the first k, k = 1, 2 and so on."""
-    flat = np.cumsum(parts[::-1])[::-1][1:]
-    sharp = np.cumsum(parts)[:-1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return flat / sharp
 
 
 def _without_noise(step: RangeStep) -> tuple[float, float, float, np.ndarray]:
