@@ -154,6 +154,30 @@ def test_a_chosen_k_and_other_scales_change_nothing():
     assert simulate.worst_growth(X, 0.1, 0).step_inf.shape == (0,)
 
 
+def test_designs_of_any_library_are_computed_on_the_host(backend):
+    X, spectrum = DESIGNS["tall"], np.array([2.0, 1.0, 0.5])
+    there, there_spectrum = backend.asarray(X), backend.asarray(spectrum)
+    moments = simulate.second_moments(there, backend.asarray(np.eye(5)), 0.9, 3)
+    pairs = [
+        (simulate.worst_flat_to_sharp(there, 0.9, 2).inf, simulate.worst_flat_to_sharp(X, 0.9, 2).inf),
+        (simulate.escape_rate(there, 0.9).energies, simulate.escape_rate(X, 0.9).energies),
+        (simulate.alignment_constants(there).sup, simulate.alignment_constants(X).sup),
+        (
+            simulate.alignment_constants_along(there, moments).values,
+            simulate.alignment_constants_along(X, simulate.to_host(moments)).values,
+        ),
+        (
+            simulate.online_worst_growth(there_spectrum, 0.9, 2).step_inf,
+            simulate.online_worst_growth(spectrum, 0.9, 2).step_inf,
+        ),
+    ]
+    for found, expected in pairs:
+        assert isinstance(found, np.ndarray)
+        assert np.array_equal(found, expected)
+    assert simulate.stability_threshold(there) == simulate.stability_threshold(X)
+    assert simulate.online_stability_threshold(there_spectrum) == simulate.online_stability_threshold(spectrum)
+
+
 SPECTRA = [[1.0, 0.3], [0.1, 3.0, 1.0, 0.5], [1.0, 1.0, 1.0]]
 
 
