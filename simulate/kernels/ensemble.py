@@ -27,7 +27,7 @@ fixed outer weights."""
 _DRAWS = 512
 
 
-@njit
+@njit(_nrt=False)
 def _step(family, theta, rows, chosen, batch, targets, rate, shape, constants, scratch):
     """Update a model of any family by one minibatch."""
     if family == LINEAR:
@@ -76,7 +76,7 @@ def advance(
         noise = np.zeros(block * batch + LINE)
         chosen = np.empty(batch, np.int64)
         order = np.arange(0 if replacement else X.shape[0])
-        targets, scratch = aligned(batch), aligned(scratch_size)
+        path, targets, scratch = theta[r], aligned(batch), aligned(scratch_size)
         start = noise_start = 0
         for s in range(steps):
             place = s % block
@@ -88,7 +88,7 @@ def advance(
             choose(chosen, words, start + place * batch, batch, X.shape[0], replacement, order)
             for b in range(batch):
                 targets[b] = y[chosen[b]] + label_noise * noise[noise_start + place * batch + b]
-            if not _step(family, theta[r], X, chosen, batch, targets, rates[s], shape, constants, scratch):
+            if not _step(family, path, X, chosen, batch, targets, rates[s], shape, constants, scratch):
                 diverged[r] = first_step + s
                 break
 
@@ -124,7 +124,7 @@ def advance_online(
         noise = np.zeros(batch + LINE)
         rows = aligned(batch * d).reshape((batch, d))
         chosen = np.arange(batch)
-        targets, scratch = aligned(batch), aligned(scratch_size)
+        path, targets, scratch = theta[r], aligned(batch), aligned(scratch_size)
         for s in range(rates.shape[0]):
             sample = (first_step + s) * batch
             start = 0
@@ -137,7 +137,7 @@ def advance_online(
                 for j in range(d):
                     x[j] *= scales[j]
                 targets[b] = dot(x, teacher) + label_noise * noise[start + b]
-            if not _step(family, theta[r], rows, chosen, batch, targets, rates[s], shape, constants, scratch):
+            if not _step(family, path, rows, chosen, batch, targets, rates[s], shape, constants, scratch):
                 diverged[r] = first_step + s
                 break
 
@@ -161,12 +161,12 @@ def outputs(family, shape, constants, theta, X, out):
             width, trained = shape[0], shape[2] == 1
             inner = theta[r, : width * d].reshape((width, d))
             outer = theta[r, width * d :] if trained else constants[1:]
-            hidden = np.empty((1, LINE))
+            scratch = np.empty((2, 1, LINE))
             out[r] = 0.0
             for first in range(0, n, LINE):
                 here = min(LINE, n - first)
                 _outputs_of_block(
-                    inner, outer, X, everything[first : first + here], constants[0], shape[1] == 1, hidden,
+                    inner, outer, X, everything[first : first + here], constants[0], shape[1] == 1, scratch,
                     out[r, first : first + here],
                 )  # fmt: skip
         else:
@@ -176,16 +176,17 @@ def outputs(family, shape, constants, theta, X, out):
 
 
 @njit(fastmath=FAST, error_model="numpy")
-def _outputs_of_block(inner, outer, X, samples, slope, smooth, hidden, out):
+def _outputs_of_block(inner, outer, X, samples, slope, smooth, scratch, out):
     """Add the neurons' outputs on at most eight samples."""
     partial = np.empty(LINE)
     for k in range(inner.shape[0]):
-        forward(inner[k : k + 1], outer[k : k + 1], X, samples, samples.shape[0], slope, smooth, hidden, partial)
+        neuron, weight = inner[k : k + 1], outer[k : k + 1]
+        forward(neuron, weight, X, samples, samples.shape[0], slope, smooth, scratch[0], scratch[1], partial)
         for b in range(samples.shape[0]):
             out[b] += partial[b]
 
 
-@njit
+@njit(_nrt=False)
 def _weights_scratch(family, shape, d):
     """Count the entries that the effective weights and what leads to them take."""
     if family != DEEP_LINEAR:
@@ -196,7 +197,7 @@ def _weights_scratch(family, shape, d):
     return total
 
 
-@njit(error_model="numpy")
+@njit(_nrt=False, error_model="numpy")
 def _write_weights(family, theta, shape, d, weights):
     """Write the effective weights F(θ) of a model; return where they start."""
     if family == DEEP_LINEAR:
@@ -206,7 +207,8 @@ def _write_weights(family, theta, shape, d, weights):
     elif family == VALLEY:
         weights[0] = valley_weight(theta)
     else:
-        weights[:] = theta[:d]
+        for j in range(d):
+            weights[j] = theta[j]
     return 0
 
 

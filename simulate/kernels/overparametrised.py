@@ -14,13 +14,13 @@ from .linear import turn_into_coefficients
 from .rows import LINE, add_rows, dots
 
 
-@njit
+@njit(_nrt=False)
 def padded_size(count):
     """Round up to whole cache lines."""
     return (count + LINE - 1) // LINE * LINE
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@njit(_nrt=False, fastmath=FAST, error_model="numpy")
 def diagonal_weights(theta, product, weights):
     """Write F(θ) = α² − β² or α ∘ β."""
     d = weights.shape[0]
@@ -29,7 +29,7 @@ def diagonal_weights(theta, product, weights):
         weights[j] = alpha * beta if product else (alpha + beta) * (alpha - beta)
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@njit(_nrt=False, fastmath=FAST, error_model="numpy")
 def diagonal_step(theta, rows, chosen, batch, targets, rate, product, scratch):
     """Update a diagonal linear network by one minibatch; False where a residual is beyond the limit."""
     d = rows.shape[1]
@@ -51,7 +51,7 @@ def diagonal_step(theta, rows, chosen, batch, targets, rate, product, scratch):
     return True
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@njit(_nrt=False, fastmath=FAST, error_model="numpy")
 def deep_lefts(theta, sizes, lefts):
     """Write the left vectors W_L ⋯ W_{l+1} for l = L, …, 0, one after the other; return where the last, F(θ), is."""
     # ``sizes`` are the numbers of inputs of the layers, and the number of outputs, 1.
@@ -75,12 +75,14 @@ def deep_lefts(theta, sizes, lefts):
     return here
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@njit(_nrt=False, fastmath=FAST, error_model="numpy")
 def deep_step(theta, rows, chosen, batch, targets, rate, sizes, scratch):
     """Update a deep linear network by one minibatch; False where a residual is beyond the limit."""
     d = rows.shape[1]
     outputs = scratch[: padded_size(batch)]
-    widest = padded_size(sizes.max())
+    widest = 0
+    for size in sizes:
+        widest = max(widest, padded_size(size))
     right, next_right = scratch[-widest:], scratch[-2 * widest : -widest]
     lefts = scratch[padded_size(batch) : -2 * widest]
     here = deep_lefts(theta, sizes, lefts)
@@ -106,13 +108,13 @@ def deep_step(theta, rows, chosen, batch, targets, rate, sizes, scratch):
     return True
 
 
-@njit(error_model="numpy")
+@njit(_nrt=False, error_model="numpy")
 def valley_weight(theta):
     """F(a, b) = b/√(a² + 1)."""
     return theta[1] / math.sqrt(theta[0] ** 2 + 1.0)
 
 
-@njit(error_model="numpy")
+@njit(_nrt=False, error_model="numpy")
 def valley_step(theta, rows, chosen, batch, targets, rate, scratch):
     """Update the toy model of Figure 4 by one minibatch; False where a residual is beyond the limit."""
     weight = valley_weight(theta)

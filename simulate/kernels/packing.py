@@ -118,7 +118,7 @@ class Layout:
             widest = padded_size(int(self.shape.max()))
             return columns + sum(padded_size(int(size)) for size in self.shape) + 2 * widest
         if self.family == _FAMILIES[TwoLayer]:
-            return columns * (2 + int(self.shape[0]))
+            return columns * (1 + 2 * int(self.shape[0]))
         return columns + 2 * widest
 
     def _places(self) -> list[tuple[slice, slice]]:

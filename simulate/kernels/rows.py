@@ -23,7 +23,7 @@ def aligned(count):
     return whole[start : start + count]
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@njit(_nrt=False, fastmath=FAST, error_model="numpy")
 def dot(x, w):
     """Inner product."""
     total = 0.0
@@ -32,7 +32,7 @@ def dot(x, w):
     return total
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@njit(_nrt=False, fastmath=FAST, error_model="numpy")
 def dots(X, chosen, count, w, out):
     """Write out[b] = X[chosen[b]]·w for b < count."""
     whole = count - count % 8
@@ -56,7 +56,7 @@ def dots(X, chosen, count, w, out):
         out[b] = dot(X[chosen[b]], w)
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@njit(_nrt=False, fastmath=FAST, error_model="numpy")
 def add_rows(X, chosen, count, coefficients, w):
     """Add Σ_b coefficients[b] X[chosen[b]], b < count, to w."""
     whole = count - count % 8
