@@ -96,6 +96,7 @@ def test_the_drawing_has_its_legend_and_caption(made, one):
     wanted = {
         "1": "Theorem 3.2 as ε → 0: [1, 3]",
         "2a": "Theorem 4.3 at ε = 0.3: [0.41, 6.73]",
+        "4": "end of gradient flow",
         "scaling-laws": "[1, 3]",
     }
     assert wanted[one] in words
@@ -395,7 +396,7 @@ def test_the_listing_imports_nothing_heavy():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-EXPECTED = "figure: expected one of 1, 2a, scaling-laws"
+EXPECTED = "figure: expected one of 1, 2a, 4, scaling-laws"
 BAD = [
     (["figure", "2b"], f"{EXPECTED}, got '2b' (did you mean '2a'?)"),
     (["figure", "scaling"], f"{EXPECTED}, got 'scaling' (did you mean 'scaling-laws'?)"),

@@ -33,6 +33,7 @@ FIGURES = (
         "curvature λ_k, noise energy α_k and alignment g_k along every eigen-direction: linear regression",
         "directions",
     ),
+    Entry("4", "drift in a toy valley under a cyclical learning rate: SGD against gradient descent", "valley"),
     Entry(
         "scaling-laws",
         "how many samples the worst case needs: d for the infimum, d² for the supremum, d log d for fixed v",

@@ -91,7 +91,7 @@ def figure(
     """Make a figure, and store it with the numbers behind it in a new folder.
 
     Args:
-        id: which figure: "1", "2a" or "scaling-laws".
+        id: which figure, such as "1" or "scaling-laws"; `verify.figures.FIGURES` lists them.
         seed: what fixes every random number, at least 0.
         out: the folder for the files, which must not exist or be empty; None for `results/figure-<id>-<time>-<seed>`.
         workers: how many processes work, at least 1; None for one on each usable CPU. It does not change any number.
