@@ -6,12 +6,12 @@ from .alignment_constants import (
     alignment_constants,
     alignment_constants_along,
 )
+from .draws import minibatches
 from .energy_ratios import EnergyRatios, energy_ratios, online_energy_ratios
 from .ensembles import Ensemble, Interrupted, online_sgd, sgd
 from .escape import EscapeRate, escape_rate, online_escape_rate
 from .gradient_descent import gd
 from .linearised import Linearisation, linearise, linearised_sgd
-from .minibatches import minibatches
 from .online_worst_starts import online_worst_flat_to_sharp, online_worst_growth
 from .recording import Directions, Record, eigen_directions
 from .schedules import cosine, piecewise, sgdr, triangular

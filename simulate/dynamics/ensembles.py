@@ -18,8 +18,8 @@ from ..models.overparametrised import OverparametrisedLinear
 from ..streams import Seed, counter_key
 from ..validation import Array, InputError, check_flag, check_integer, check_ndim, check_real, check_shape, describe
 from .compiled import Compiled
+from .draws import check_batch
 from .engines import Engine, Fresh, Samples
-from .minibatches import check_batch
 from .plain import Plain
 from .recording import Record, Recorder, check_record, recording_times
 from .schedules import Schedule, learning_rates

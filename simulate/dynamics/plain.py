@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays import Namespace, to_device_of, to_host
 from ..kernels.packing import padded_size
 from ..validation import Array
-from . import minibatches
+from . import draws
 from .engines import LIMIT, Engine, Fresh
 
 
@@ -90,7 +90,7 @@ class Plain(Engine):
         if source.batch is None:
             yield from ((source.X, source.y) for _ in range(steps))
             return
-        chosen = minibatches.indices(
+        chosen = draws.indices(
             self.key, source.X.shape[0], source.batch, steps, replica, source.replacement, first_step
         )
         noise = self._noise(source.label_noise, source.batch, replica, steps, first_step)
@@ -107,8 +107,8 @@ class Plain(Engine):
         noise = self._noise(source.label_noise, source.batch, replica, steps, first_step)
         for s in range(steps):
             first, count = (first_step + s) * source.batch * columns, source.batch * columns
-            draws = minibatches.random_normals(self.key, first, count, replica, minibatches.INPUTS)
-            X = draws.reshape(source.batch, columns)[:, :d] * source.scales
+            values = draws.random_normals(self.key, first, count, replica, draws.INPUTS)
+            X = values.reshape(source.batch, columns)[:, :d] * source.scales
             yield self._there(X), self._there(X @ source.teacher + noise[s])
 
     def _noise(self, size: float, batch: int, replica: int, steps: int, first_step: int) -> np.ndarray:
@@ -116,5 +116,5 @@ class Plain(Engine):
         if size == 0:
             return np.zeros((steps, batch))
         first, count = first_step * batch, steps * batch
-        draws = minibatches.random_normals(self.key, first, count, replica, minibatches.LABELS)
-        return size * draws.reshape(steps, batch)
+        values = draws.random_normals(self.key, first, count, replica, draws.LABELS)
+        return size * values.reshape(steps, batch)

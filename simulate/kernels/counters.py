@@ -9,10 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-FAST = {"reassoc", "contract", "nsz", "arcp"}
-"""Liberties with sums and products; infinities and NaN keep their meaning."""
+from .compiling import inner
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)
@@ -23,7 +21,7 @@ MINIBATCHES, LABELS, INPUTS = np.uint32(0), np.uint32(1), np.uint32(2)
 """Purposes of draws."""
 
 
-@njit(_nrt=False)
+@inner
 def philox4x32(c0, c1, c2, c3, k0, k1):
     """Four random words of 32 bits from a counter of four words and a key of two."""
     for _ in range(10):
@@ -38,7 +36,7 @@ def philox4x32(c0, c1, c2, c3, k0, k1):
     return c0, c1, c2, c3
 
 
-@njit(_nrt=False)
+@inner
 def fill_words(words, first, count, replica, purpose, key):
     """Write draws first, …, first + count − 1; return the index of the first (whole blocks of four are written)."""
     block = first // 4
@@ -50,7 +48,7 @@ def fill_words(words, first, count, replica, purpose, key):
     return first - 4 * block
 
 
-@njit(_nrt=False)
+@inner
 def fill_normals(values, words, first, count, replica, purpose, key):
     """Write standard normal draws first, …, first + count − 1; return the index of the first."""
     offset = fill_words(words, first, count, replica, purpose, key)
@@ -62,13 +60,13 @@ def fill_normals(values, words, first, count, replica, purpose, key):
     return offset
 
 
-@njit(_nrt=False)
+@inner
 def below(word, bound):
     """Turn a word into an integer below a bound; no probability is off by more than 2⁻³²."""
     return np.int64((np.uint64(word) * np.uint64(bound)) >> _HALF_WORD)
 
 
-@njit(_nrt=False)
+@inner
 def choose(chosen, words, start, batch, samples, replacement, order):
     """Choose a minibatch from words start, …, start + batch − 1.
 

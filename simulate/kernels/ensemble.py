@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
-from .counters import FAST, INPUTS, LABELS, MINIBATCHES, choose, fill_normals, fill_words
+from .compiling import allocating, inner, loop
+from .counters import INPUTS, LABELS, MINIBATCHES, choose, fill_normals, fill_words
 from .linear import linear_step
 from .overparametrised import (
     deep_lefts,
@@ -27,7 +28,7 @@ fixed outer weights."""
 _DRAWS = 512
 
 
-@njit(_nrt=False)
+@inner
 def _step(family, theta, rows, chosen, batch, targets, rate, shape, constants, scratch):
     """Update a model of any family by one minibatch."""
     if family == LINEAR:
@@ -43,7 +44,7 @@ def _step(family, theta, rows, chosen, batch, targets, rate, shape, constants, s
     )
 
 
-@njit(parallel=True, cache=True, fastmath=FAST, error_model="numpy")
+@loop
 def advance(
     family, shape, constants, scratch_size, theta, rates, X, y, batch, replacement, label_noise, key, first_replica,
     first_step, diverged,
@@ -93,7 +94,7 @@ def advance(
                 break
 
 
-@njit(parallel=True, cache=True, fastmath=FAST, error_model="numpy")
+@loop
 def advance_online(
     family, shape, constants, scratch_size, theta, rates, scales, teacher, batch, label_noise, key, first_replica,
     first_step, diverged,
@@ -142,7 +143,7 @@ def advance_online(
                 break
 
 
-@njit(parallel=True, cache=True, fastmath=FAST, error_model="numpy")
+@loop
 def outputs(family, shape, constants, theta, X, out):
     """Write the outputs of models on all samples.
 
@@ -175,7 +176,7 @@ def outputs(family, shape, constants, theta, X, out):
             dots(X, everything, n, weights[start : start + d], out[r])
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@allocating
 def _outputs_of_block(inner, outer, X, samples, slope, smooth, scratch, out):
     """Add the neurons' outputs on at most eight samples."""
     partial = np.empty(LINE)
@@ -186,7 +187,7 @@ def _outputs_of_block(inner, outer, X, samples, slope, smooth, scratch, out):
             out[b] += partial[b]
 
 
-@njit(_nrt=False)
+@inner
 def _weights_scratch(family, shape, d):
     """Count the entries that the effective weights and what leads to them take."""
     if family != DEEP_LINEAR:
@@ -197,7 +198,7 @@ def _weights_scratch(family, shape, d):
     return total
 
 
-@njit(_nrt=False, error_model="numpy")
+@inner
 def _write_weights(family, theta, shape, d, weights):
     """Write the effective weights F(θ) of a model; return where they start."""
     if family == DEEP_LINEAR:
@@ -212,7 +213,7 @@ def _write_weights(family, theta, shape, d, weights):
     return 0
 
 
-@njit(parallel=True, cache=True, fastmath=FAST, error_model="numpy")
+@loop
 def project(vectors, directions, out):
     """Write inner products of vectors with directions; each row depends on nothing but its own vector.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
-from .counters import FAST, MINIBATCHES, below, fill_words
+from .compiling import inner, loop
+from .counters import MINIBATCHES, below, fill_words
 from .rows import LINE, add_rows, aligned, dots
 
 LIMIT = 1e150
@@ -17,7 +18,7 @@ LANES = 4
 _BLOCK = 64
 
 
-@njit(_nrt=False, error_model="numpy")
+@inner
 def turn_into_coefficients(outputs, targets, batch, rate):
     """Turn outputs into −(rate/batch)(output − target) in place; say whether all residuals are within the limit."""
     for b in range(batch):
@@ -28,7 +29,7 @@ def turn_into_coefficients(outputs, targets, batch, rate):
     return True
 
 
-@njit(_nrt=False)
+@inner
 def linear_step(theta, rows, chosen, batch, targets, rate, scratch):
     """Update θ by one minibatch; leave it and return False where a residual is beyond the limit."""
     dots(rows, chosen, batch, theta, scratch)
@@ -38,7 +39,7 @@ def linear_step(theta, rows, chosen, batch, targets, rate, scratch):
     return True
 
 
-@njit(parallel=True, cache=True, fastmath=FAST, error_model="numpy")
+@loop
 def advance_single_samples(theta, rates, X, y, key, first_replica, first_step, diverged):
     """Advance linear models by SGD with one sample a step, drawn with replacement.
 
@@ -69,7 +70,7 @@ def advance_single_samples(theta, rates, X, y, key, first_replica, first_step, d
             theta[first + lane] = w[lane]
 
 
-@njit(_nrt=False, fastmath=FAST, error_model="numpy")
+@inner
 def _walk_lanes(w, moving, words, rates, X, y, key, replica, first_step, diverged):
     """Advance four paths together; a lane without a path, or with one that has ended, stands still."""
     offset = 0
@@ -100,13 +101,13 @@ def _walk_lanes(w, moving, words, rates, X, y, key, replica, first_step, diverge
         _four_updates(w, X, i0, i1, i2, i3, c0, c1, c2, c3)
 
 
-@njit(_nrt=False)
+@inner
 def _still(moving, residual):
     """Replace the residual of a path that stands still, which may not be finite."""
     return residual if moving > 0 else 0.0
 
 
-@njit(_nrt=False, fastmath=FAST, error_model="numpy")
+@inner
 def _four_dots(w, X, i0, i1, i2, i3):
     """Inner products of four paths with a sample each."""
     w0, w1, w2, w3 = w[0], w[1], w[2], w[3]
@@ -120,7 +121,7 @@ def _four_dots(w, X, i0, i1, i2, i3):
     return s0, s1, s2, s3
 
 
-@njit(_nrt=False, fastmath=FAST, error_model="numpy")
+@inner
 def _four_updates(w, X, i0, i1, i2, i3, c0, c1, c2, c3):
     """Move four paths along a sample each."""
     for j in range(w.shape[1]):

@@ -98,9 +98,7 @@ def _module(name: str) -> ModuleType:
     try:
         config = importlib.import_module("numba").config
     except ImportError:
-        raise MissingDependencyError(
-            "numba: expected to be installed for simulations, got none; pip install numba"
-        ) from None
+        raise MissingDependencyError("numba: expected to be installed, got none; pip install numba") from None
     before = config.CACHE_DIR
     config.CACHE_DIR = str(_cache_folder())
     try:

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
-from .counters import FAST
+from .compiling import inner
 from .linear import turn_into_coefficients
 from .rows import LINE, add_rows, dots
 
 
-@njit(_nrt=False)
+@inner
 def padded_size(count):
     """Round up to whole cache lines."""
     return (count + LINE - 1) // LINE * LINE
 
 
-@njit(_nrt=False, fastmath=FAST, error_model="numpy")
+@inner
 def diagonal_weights(theta, product, weights):
     """Write F(θ) = α² − β² or α ∘ β."""
     d = weights.shape[0]
@@ -29,7 +27,7 @@ def diagonal_weights(theta, product, weights):
         weights[j] = alpha * beta if product else (alpha + beta) * (alpha - beta)
 
 
-@njit(_nrt=False, fastmath=FAST, error_model="numpy")
+@inner
 def diagonal_step(theta, rows, chosen, batch, targets, rate, product, scratch):
     """Update a diagonal linear network by one minibatch; False where a residual is beyond the limit."""
     d = rows.shape[1]
@@ -51,7 +49,7 @@ def diagonal_step(theta, rows, chosen, batch, targets, rate, product, scratch):
     return True
 
 
-@njit(_nrt=False, fastmath=FAST, error_model="numpy")
+@inner
 def deep_lefts(theta, sizes, lefts):
     """Write the left vectors W_L ⋯ W_{l+1} for l = L, …, 0, one after the other; return where the last, F(θ), is."""
     # ``sizes`` are the numbers of inputs of the layers, and the number of outputs, 1.
@@ -75,7 +73,7 @@ def deep_lefts(theta, sizes, lefts):
     return here
 
 
-@njit(_nrt=False, fastmath=FAST, error_model="numpy")
+@inner
 def deep_step(theta, rows, chosen, batch, targets, rate, sizes, scratch):
     """Update a deep linear network by one minibatch; False where a residual is beyond the limit."""
     d = rows.shape[1]
@@ -108,13 +106,13 @@ def deep_step(theta, rows, chosen, batch, targets, rate, sizes, scratch):
     return True
 
 
-@njit(_nrt=False, error_model="numpy")
+@inner
 def valley_weight(theta):
     """F(a, b) = b/√(a² + 1)."""
     return theta[1] / math.sqrt(theta[0] ** 2 + 1.0)
 
 
-@njit(_nrt=False, error_model="numpy")
+@inner
 def valley_step(theta, rows, chosen, batch, targets, rate, scratch):
     """Update the toy model of Figure 4 by one minibatch; False where a residual is beyond the limit."""
     weight = valley_weight(theta)

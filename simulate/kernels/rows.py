@@ -7,15 +7,14 @@ Each load of the vector serves eight rows: these loops are bound by loads.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from .counters import FAST
+from .compiling import allocating, inner
 
 LINE = 8
 """Entries of float64 in a cache line."""
 
 
-@njit
+@allocating
 def aligned(count):
     """Make a vector of zeros that starts on a cache line."""
     whole = np.zeros(count + LINE)
@@ -23,7 +22,7 @@ def aligned(count):
     return whole[start : start + count]
 
 
-@njit(_nrt=False, fastmath=FAST, error_model="numpy")
+@inner
 def dot(x, w):
     """Inner product."""
     total = 0.0
@@ -32,7 +31,7 @@ def dot(x, w):
     return total
 
 
-@njit(_nrt=False, fastmath=FAST, error_model="numpy")
+@inner
 def dots(X, chosen, count, w, out):
     """Write out[b] = X[chosen[b]]·w for b < count."""
     whole = count - count % 8
@@ -56,7 +55,7 @@ def dots(X, chosen, count, w, out):
         out[b] = dot(X[chosen[b]], w)
 
 
-@njit(_nrt=False, fastmath=FAST, error_model="numpy")
+@inner
 def add_rows(X, chosen, count, coefficients, w):
     """Add Σ_b coefficients[b] X[chosen[b]], b < count, to w."""
     whole = count - count % 8

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
-from .counters import FAST
+from .compiling import inner
 from .linear import turn_into_coefficients
 from .overparametrised import padded_size
 from .rows import add_rows, dots
 
 
-@njit(_nrt=False, error_model="numpy")
+@inner
 def activation(z, slope, smooth):
     """σ(z) and σ'(z): leaky ReLU, or its smooth version."""
     if not smooth:
@@ -22,7 +20,7 @@ def activation(z, slope, smooth):
     return slope * z + (1.0 - slope) * (math.log1p(small) + max(z, 0.0)), slope + (1.0 - slope) * rising
 
 
-@njit(_nrt=False, fastmath=FAST, error_model="numpy")
+@inner
 def forward(inner, outer, rows, chosen, batch, slope, smooth, values, slopes, outputs):
     """Write activations and their derivatives, shape (width, batch), and outputs, shape (batch,)."""
     for b in range(batch):
@@ -34,7 +32,7 @@ def forward(inner, outer, rows, chosen, batch, slope, smooth, values, slopes, ou
             outputs[b] += outer[k] * values[k, b]
 
 
-@njit(_nrt=False, fastmath=FAST, error_model="numpy")
+@inner
 def two_layer_step(theta, rows, chosen, batch, targets, rate, width, smooth, train_outer, constants, scratch):
     """Update a two-layer network by one minibatch; False where a residual is beyond the limit."""
     # ``theta`` has the padded inner weights neuron by neuron, then trained outer weights; ``constants`` the slope, then

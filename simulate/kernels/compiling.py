@@ -1,0 +1,52 @@
+"""How kernels are compiled: the decorators of all functions in this package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba import njit
+
+_OPTIONS: dict[str, Any] = {
+    # Liberties with sums and products only; infinities and NaN keep their meaning.
+    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+    "error_model": "numpy",
+}
+
+
+def loop(function: Callable[..., Any]) -> Any:
+    """Compile a loop over replicas that Python calls: on all threads, kept on disk.
+
+    Args:
+        function: the function.
+
+    Returns:
+        The compiled function.
+    """
+    return njit(parallel=True, cache=True, **_OPTIONS)(function)
+
+
+def allocating(function: Callable[..., Any]) -> Any:
+    """Compile a function that makes arrays and is called once for many steps.
+
+    Args:
+        function: the function.
+
+    Returns:
+        The compiled function.
+    """
+    return njit(**_OPTIONS)(function)
+
+
+def inner(function: Callable[..., Any]) -> Any:
+    """Compile a function of the inner loops, which may not make arrays.
+
+    Numba then counts no references: with counts, each call costs as much as fifty products.
+
+    Args:
+        function: the function.
+
+    Returns:
+        The compiled function.
+    """
+    return njit(_nrt=False, **_OPTIONS)(function)

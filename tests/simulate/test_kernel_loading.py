@@ -1,0 +1,89 @@
+"""Kernels load on their first use, from a cache that parallel processes do not race on."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import simulate
+from simulate.kernels import loading
+
+RUN = """
+import sys, numpy as np, simulate
+before = "numba" in sys.modules
+run = simulate.sgd(simulate.Linear(3), np.ones(3), np.eye(3), np.zeros(3), 0.1, 50, replicas=4, seed=1, record=simulate.Record(loss=False))
+print(before, repr(run.theta.sum()))
+"""
+
+
+def _start(cache):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "NUMBA_NUM_THREADS": "1"}
+    command = [sys.executable, "-W", "error", "-c", RUN]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _entries(cache):
+    return {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.suffix in {".nbi", ".nbc"}}
+
+
+@pytest.mark.slow
+def test_processes_that_start_at_once_share_one_compilation(tmp_path):
+    processes = [_start(tmp_path) for _ in range(3)]
+    outputs = [process.communicate(timeout=300) for process in processes]
+    assert all(process.returncode == 0 for process in processes), outputs
+    assert len({out for out, _ in outputs}) == 1
+    assert outputs[0][0].startswith("False ")
+    written = _entries(tmp_path)
+    # One data file for each kernel: had two processes compiled the same, the second would have left another.
+    assert len({path.name.split("-")[0] for path in written if path.suffix == ".nbi"}) == len([
+        path for path in written if path.suffix == ".nbc"
+    ])
+    again = _start(tmp_path)
+    assert again.communicate(timeout=300)[0] == outputs[0][0]
+    assert _entries(tmp_path) == written
+
+
+def test_changed_kernels_get_a_cache_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    loading._cache_folder.cache_clear()
+    try:
+        first = loading._cache_folder()
+        assert first.is_relative_to(tmp_path)
+        fake = tmp_path / "source"
+        fake.mkdir()
+        (fake / "loading.py").write_text("changed")
+        monkeypatch.setattr(loading, "__file__", str(fake / "loading.py"))
+        loading._cache_folder.cache_clear()
+        assert loading._cache_folder() != first
+    finally:
+        loading._cache_folder.cache_clear()
+
+
+def test_a_folder_that_cannot_be_written_is_passed_over(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    loading._cache_folder.cache_clear()
+    try:
+        assert loading._cache_folder().is_relative_to(tmp_path / "home")
+    finally:
+        loading._cache_folder.cache_clear()
+
+
+def test_without_numba_kernels_say_so(monkeypatch):
+    loading._module.cache_clear()
+    monkeypatch.setitem(sys.modules, "numba", None)
+    try:
+        with pytest.raises(simulate.MissingDependencyError, match=r"numba: expected to be installed, got none"):
+            loading.kernel("ensemble", "project")(np.zeros((1, 8)))
+    finally:
+        loading._module.cache_clear()
+
+
+def test_importing_simulate_loads_no_numba():
+    descent = "simulate.gd(simulate.Linear(1), [1.0], [[1.0]], [0.0], 0.5, 3)"
+    code = f"import sys, simulate; {descent}; print('numba' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "False\n"
