@@ -8,7 +8,7 @@ from .alignment_constants import (
 )
 from .draws import minibatches
 from .energy_ratios import EnergyRatios, energy_ratios, online_energy_ratios
-from .ensembles import Ensemble, Interrupted, online_sgd, sgd
+from .ensembles import Ensemble, Interrupted
 from .escape import EscapeRate, escape_rate, online_escape_rate
 from .gradient_descent import gd
 from .linearised import Linearisation, linearise, linearised_sgd
@@ -17,6 +17,7 @@ from .recording import Directions, Record, eigen_directions
 from .schedules import cosine, piecewise, sgdr, triangular
 from .second_moments import online_second_moments, second_moments
 from .stability import online_stability_threshold, stability_threshold
+from .stochastic import online_sgd, sgd
 from .worst_starts import FlatToSharpRange, GrowthRange, worst_flat_to_sharp, worst_growth
 
 __all__ = [

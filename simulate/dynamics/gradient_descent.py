@@ -10,8 +10,9 @@ from ..arrays import to_host
 from ..models import Model
 from ..validation import Array
 from .engines import Samples
-from .ensembles import Ensemble, Progress, Run, checked_samples
+from .ensembles import Ensemble
 from .recording import Record
+from .runs import Progress, Run, checked_samples
 from .schedules import Schedule
 
 

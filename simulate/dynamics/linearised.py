@@ -11,9 +11,11 @@ from ..arrays import real_arrays, to_host
 from ..models import Linear, Model
 from ..streams import Seed
 from ..validation import Array, InputError, check_ndim, check_real, check_shape
-from .ensembles import Ensemble, Progress, sgd
+from .ensembles import Ensemble
 from .recording import Record
+from .runs import Progress
 from .schedules import Schedule
+from .stochastic import sgd
 
 GRADIENT_TOLERANCE = 1e-6
 """Largest norm of the gradient at what counts as a minimum."""

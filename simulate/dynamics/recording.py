@@ -67,6 +67,7 @@ class Recorder:
         X: inputs on which the loss and the alignments are taken, on the host.
         y: their targets.
         taken: records so far, by name, one array for each time.
+        count: number of times recorded so far.
     """
 
     record: Record
@@ -74,6 +75,7 @@ class Recorder:
     X: np.ndarray
     y: np.ndarray
     taken: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    count: int = 0
     _linear: tuple[np.ndarray, np.ndarray] | None = None
 
     def take(self, engine: Engine) -> None:
@@ -96,6 +98,7 @@ class Recorder:
                 self._take_energies(engine, record.directions, ended)
         if record.parameters:
             self._keep("parameters", to_host(engine.parameters()))
+        self.count += 1
 
     def values(self) -> dict[str, np.ndarray]:
         """Collect what was recorded.
@@ -103,7 +106,7 @@ class Recorder:
         Returns:
             Arrays by name, shape (times so far, replicas, …).
         """
-        return {name: np.stack(entries) for name, entries in self.taken.items()}
+        return {name: np.stack(entries[: self.count]) for name, entries in self.taken.items() if self.count}
 
     def _keep(self, name: str, entry: np.ndarray) -> None:
         """Append a record."""

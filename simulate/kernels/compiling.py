@@ -12,6 +12,7 @@ _OPTIONS: dict[str, Any] = {
     "fastmath": {"reassoc", "contract", "nsz", "arcp"},
     "error_model": "numpy",
 }
+_NO_REFERENCES: dict[str, Any] = {"_nrt": False}
 
 
 def loop(function: Callable[..., Any]) -> Any:
@@ -49,4 +50,4 @@ def inner(function: Callable[..., Any]) -> Any:
     Returns:
         The compiled function.
     """
-    return njit(_nrt=False, **_OPTIONS)(function)
+    return njit(**_OPTIONS, **_NO_REFERENCES)(function)

@@ -1,5 +1,7 @@
 """Ensembles of SGD and GD: path by path against a plain loop, the same for any threads and cuts."""
 
+import signal
+
 import array_api_strict
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import simulate
-from simulate.dynamics import ensembles
+from simulate.dynamics import compiled, runs
 from simulate.kernels import loading
 
 N, D, STEPS, LR = 30, 7, 40, 0.02
@@ -86,13 +88,13 @@ def test_paths_depend_on_seed_and_replica_alone(model, samples, batch, replaceme
 def test_pieces_of_any_length_give_the_same(samples, monkeypatch):
     X, y = samples
     model = MODELS["leaky ReLU"]
-    runs = []
+    found = []
     for seconds in (0.0, 1e-5, 10.0):
-        monkeypatch.setattr(ensembles, "_SECONDS_PER_PIECE", seconds)
-        runs.append(simulate.sgd(model, model.init(1), X, y, LR, 150, 4, replicas=3, seed=1))
-    for run in runs[1:]:
-        np.testing.assert_array_equal(run.theta, runs[0].theta)
-        np.testing.assert_array_equal(run.values["loss"], runs[0].values["loss"])
+        monkeypatch.setattr(runs, "_SECONDS_PER_PIECE", seconds)
+        found.append(simulate.sgd(model, model.init(1), X, y, LR, 150, 4, replicas=3, seed=1))
+    for run in found[1:]:
+        np.testing.assert_array_equal(run.theta, found[0].theta)
+        np.testing.assert_array_equal(run.values["loss"], found[0].values["loss"])
 
 
 def test_the_plain_engine_walks_the_same_paths(model, samples, monkeypatch):
@@ -105,11 +107,11 @@ def test_the_plain_engine_walks_the_same_paths(model, samples, monkeypatch):
             simulate.online_sgd(model, theta0, spectrum, teacher, LR, 25, 3, 2, 5, label_noise=0.3),
         )
 
-    compiled = both()
+    fast = both()
     monkeypatch.setattr(loading, "available", lambda: False)
     with pytest.warns(RuntimeWarning, match="numba is not installed"):
         plain = both()
-    for one, other in zip(compiled, plain, strict=True):
+    for one, other in zip(fast, plain, strict=True):
         np.testing.assert_allclose(one.theta, other.theta, rtol=1e-11, atol=1e-13)
         np.testing.assert_allclose(one.values["loss"], other.values["loss"], rtol=1e-10)
 
@@ -281,6 +283,27 @@ def test_linear_paths_turn_with_the_inputs_and_scale_with_the_targets(seed, batc
     np.testing.assert_allclose(turned.theta[0] @ turn.T, run.theta[0], rtol=1e-9, atol=1e-11)
     scaled = simulate.sgd(model, scale * theta0, X, scale * y, 0.05, 9, batch, seed=seed)
     np.testing.assert_allclose(scaled.theta, scale * run.theta, rtol=1e-9, atol=1e-11)
+
+
+def test_a_signal_in_the_middle_of_a_piece_leaves_a_state_of_the_run(samples, monkeypatch):
+    X, y = samples
+    advance, calls = compiled.Compiled.advance, []
+
+    def advance_and_press(self, rates, first_step):
+        advance(self, rates, first_step)
+        calls.append(first_step + len(rates))
+        if len(calls) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(compiled.Compiled, "advance", advance_and_press)
+    with pytest.raises(simulate.Interrupted, match="interrupted after") as caught:
+        simulate.sgd(MODELS["linear"], np.zeros(D), X, y, LR, 500, replicas=2, seed=1)
+    monkeypatch.undo()
+    left = caught.value.ensemble
+    assert left.steps == calls[-1] < 500
+    expected = simulate.sgd(MODELS["linear"], np.zeros(D), X, y, LR, left.steps, replicas=2, seed=1)
+    np.testing.assert_array_equal(left.theta, expected.theta)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_an_interrupted_run_leaves_what_it_has(samples):
