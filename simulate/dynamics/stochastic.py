@@ -46,7 +46,8 @@ def sgd(
 
     A replica's path depends on the seed and its number alone, not on the other replicas, the threads or where a run is
     cut; ``first_replica`` and ``first_step`` compute a part of a larger run. NumPy arrays and the models of this
-    package run in compiled kernels; other models and array libraries, or a machine without Numba, in plain Python.
+    package run in compiled kernels, in float64; other models and array libraries, or a machine without Numba, in plain
+    Python, on the device of the arrays.
 
     Args:
         model: The model.
