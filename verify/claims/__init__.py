@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import importlib
 import itertools
 import time
 from collections.abc import Callable
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from verify.claims._context import Context
     from verify.verdict import Verdict
 
-STATEMENTS = ("C.1", "C.2", "C.2-centred", "3.2", "3.3", "3.3-star", "3.5", "4.2", "4.2-lower", "4.3")
+STATEMENTS = (
+    *("C.1", "C.2", "C.2-centred", "3.2", "3.3", "3.3-star", "3.5", "4.2", "4.2-lower", "4.3"),
+    *("5.1", "5.2", "5.2-growth", "5.2-parameters", "5.2-threshold", "5.2-threshold-sharp", "5.3"),
+)
 OBSERVATIONS = ("digits",)
 
 
@@ -75,15 +79,7 @@ def judge(claim: str | theory.Statement, context: Context) -> tuple[Verdict, lis
     import theory
 
     statement = theory.statement(claim) if isinstance(claim, str) else claim
-    if statement.quantity == "mu":
-        return _judge_loss(statement, context)
-    if statement.quantity == "g_fixed":
-        return _judge_directions(statement, context)
-    if statement.quantity == "mu_two_layer":
-        return _judge_networks(statement, context)
-    if statement.quantity in {"g_uniform", "mu_olm"}:
-        return _judge_uniform(statement, context)
-    return _judge_moments(statement, context)
+    return _JUDGES[statement.quantity](statement, context)
 
 
 def _judge_loss(statement: theory.Statement, context: Context) -> tuple[Verdict, list[Verdict], pd.DataFrame]:
@@ -139,6 +135,16 @@ def _judge_moments(statement: theory.Statement, context: Context) -> tuple[Verdi
     return verdict, controls, pd.DataFrame(rows)
 
 
+def _judge_escape(statement: theory.Statement, context: Context) -> tuple[Verdict, list[Verdict], pd.DataFrame]:
+    """Judge a statement of Section 5 on what the designs of the run have in common."""
+    from verify.escape_data import EscapeData
+
+    claim = importlib.import_module(f"verify.claims.{_ESCAPE[statement.quantity]}")
+    data = context.shared.setdefault("escape", EscapeData(context))
+    judge_one = partial(claim.judge, context=context, data=data)
+    return *_with_controls(judge_one, statement), claim.table(data)
+
+
 def _with_controls(judge_one: Callable[..., Verdict], statement: theory.Statement) -> tuple[Verdict, list[Verdict]]:
     """Judge a statement and its controls, and take the time of each."""
     timed = []
@@ -149,6 +155,25 @@ def _with_controls(judge_one: Callable[..., Verdict], statement: theory.Statemen
     return timed[0], timed[1:]
 
 
+_ESCAPE = {
+    "g_eigen": "assumption_5_1",
+    "flat_to_sharp": "theorem_5_2",
+    "loss_growth": "theorem_5_2_growth",
+    "parameter_ratio": "lemma_5_2_parameters",
+    "stability_threshold": "threshold_5_2",
+    "threshold_sum": "threshold_5_2",
+    "flat_to_sharp_gd": "proposition_5_3",
+}
+"""Quantities of Section 5 and the modules that judge statements about them."""
+_JUDGES: dict[str, Callable[[theory.Statement, Context], tuple[Verdict, list[Verdict], pd.DataFrame]]] = {
+    "mu": _judge_loss,
+    "g_fixed": _judge_directions,
+    "mu_two_layer": _judge_networks,
+    **dict.fromkeys(("g_uniform", "mu_olm"), _judge_uniform),
+    **dict.fromkeys(("moment", "population_g", "population_g_centred"), _judge_moments),
+    **dict.fromkeys(_ESCAPE, _judge_escape),
+}
+"""Who judges statements about a quantity."""
 JUDGED_CONSTANTS = {
     "mu": "absolute",
     "mu_two_layer": "absolute",
