@@ -98,6 +98,7 @@ def test_the_drawing_has_its_legend_and_caption(made, one):
         "2a": "Theorem 4.3 at ε = 0.3: [0.41, 6.73]",
         "4": "end of gradient flow",
         "scaling-laws": "[1, 3]",
+        "linearisation": "end of linearisation (10 %)",
     }
     assert wanted[one] in words
 
@@ -396,7 +397,7 @@ def test_the_listing_imports_nothing_heavy():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-EXPECTED = "figure: expected one of 1, 2a, 4, scaling-laws"
+EXPECTED = f"figure: expected one of {', '.join(IDS)}"
 BAD = [
     (["figure", "2b"], f"{EXPECTED}, got '2b' (did you mean '2a'?)"),
     (["figure", "scaling"], f"{EXPECTED}, got 'scaling' (did you mean 'scaling-laws'?)"),

@@ -39,6 +39,11 @@ FIGURES = (
         "how many samples the worst case needs: d for the infimum, d² for the supremum, d log d for fixed v",
         "scaling_laws",
     ),
+    Entry(
+        "linearisation",
+        "how far SGD near a minimum of a network follows its linearisation, seed by seed",
+        "linearisation",
+    ),
 )
 
 
