@@ -281,7 +281,8 @@ def chosen_rates(constants: Constants, seed: int) -> list[float]:
     stream = streams.generator(seed, "learning rates", tuple(constants.design))
     random = np.exp(stream.uniform(math.log(0.2), math.log(20), size=2))
     rates = [1.001 * near, 1.3, 0.5, 1.005 * norm / values[0], 1.5 * near, 1.005 * norm / half, 5 * near, *random]
-    return [float(rate) for rate in rates if math.isfinite(rate)]
+    # With two directions half of them is the first.
+    return list(dict.fromkeys(float(rate) for rate in rates if math.isfinite(rate)))
 
 
 def find_constants(seed: int, design: EscapeDesign) -> Constants:

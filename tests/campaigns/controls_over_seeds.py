@@ -23,9 +23,15 @@ import theory
 import verify
 from verify.environment import describe
 
-CLAIMS = ("C.1", "C.2", "C.2-centred", "3.2", "3.3", "3.3-star", "3.5", "4.2", "4.2-lower", "4.3")
+CLAIMS = (
+    *("C.1", "C.2", "C.2-centred", "3.2", "3.3", "3.3-star", "3.5", "4.2", "4.2-lower", "4.3"),
+    *("5.1", "5.2", "5.2-growth", "5.2-parameters", "5.2-threshold", "5.2-threshold-sharp", "5.3"),
+)
 SEARCHED = ("4.2-lower",)
 """Claims that no certificate can support: they must come out `not refuted`."""
+ESCAPE = theory.statement("5.2").to_dict()["lower"]
+LARGE_STEP, SMALL_STEP = "A1*S_Y/(S_X*(1 + A2))", "A1*S_Y/(2*A2*S_X)"
+"""The lower bound of 5.2, and what it is in its two cases."""
 FALSE = {
     "3.3, d_eff only like log(n/δ)/ε": ("3.3", {"dimension": "log(n/delta)/eps"}),
     "3.3, no log n in the condition on d_eff": ("3.3", {"dimension": "log(1/delta)/eps**2"}),
@@ -51,6 +57,20 @@ FALSE = {
     "4.3, n ≥ C d without the logarithm": ("4.3", {"sample_size": ["d", "(d + log(K/delta))*log(K/delta)"]}),
     "4.3, upper bound exactly 3": ("4.3", {"upper": "3"}),
     "4.3, upper bound 3 + ε − ε^(1/2)/50": ("4.3", {"upper": "3 + eps - sqrt(eps)/50"}),
+    "5.1, A₂ less a hundredth of the gap": ("5.1", {"upper": "A2 - (A2 - A1)/100"}),
+    "5.1, A₁ and a hundredth of the gap": ("5.1", {"lower": "A1 + (A2 - A1)/100"}),
+    "5.2, second case from β > 1 on": ("5.2", {"lower": ESCAPE.replace("sqrt(1 + 2/A1)", "1")}),
+    "5.2, half of S_Y/S_X in the second case": ("5.2", {"lower": ESCAPE.replace(SMALL_STEP, "S_Y/(2*S_X)")}),
+    "5.2, half of S_Y/S_X in the first case": ("5.2", {"lower": ESCAPE.replace(LARGE_STEP, "S_Y/(2*S_X)")}),
+    "5.2, upper bound 2 S_Y/S_X after a step": ("5.2", {"upper": "where(t < 1, 1/t, 2*S_Y/S_X)"}),
+    "5.2-growth, mean of the constants": ("5.2-growth", {"lower": "beta**2*(A1 + A2)/2"}),
+    "5.2-growth, a thousandth more": ("5.2-growth", {"lower": "beta**2*A1*1001/1000"}),
+    "5.2-parameters, a power just above one": ("5.2-parameters", {"lower": "(lambda_k/lambda_next)**1.01*D"}),
+    "5.2-threshold, at most 1/√A₂": ("5.2-threshold", {"upper": "1/sqrt(A2)"}),
+    "5.2-threshold, at least 1/(1 + A₂)": ("5.2-threshold", {"lower": "1/(1 + A2)"}),
+    "5.2-threshold-sharp, a thousandth less above": ("5.2-threshold-sharp", {"upper": "999/(1000*A1)"}),
+    "5.3, one step more": ("5.3", {"upper": "R*(q/(beta - 1)**2)**(t + 1)"}),
+    "5.3, β in place of β − 1": ("5.3", {"upper": "R*(q/beta**2)**t"}),
 }
 TRUE = {
     "3.3, bounds 1 ± 2ε": ("3.3", {"lower": "1 - 2*eps", "upper": "1 + 2*eps"}),
@@ -66,6 +86,14 @@ TRUE = {
     "3.2, bounds 1 − 4ε and 4 + ε": ("3.2", {"lower": "1 - 4*eps", "upper": "4 + eps"}),
     "4.3, n like d^(3/2)": ("4.3", {"sample_size": ["d**1.5", "(d + log(K/delta))*log(K/delta)"]}),
     "4.3, upper bound 4 + ε": ("4.3", {"upper": "4 + eps"}),
+    "5.1, twice the gap": ("5.1", {"lower": "2*A1 - A2", "upper": "2*A2 - A1"}),
+    "5.2, half of the bound": ("5.2", {"lower": f"({ESCAPE})/2"}),
+    "5.2, a third in the second case": ("5.2", {"lower": ESCAPE.replace(SMALL_STEP, "A1*S_Y/(3*A2*S_X)")}),
+    "5.2-growth, half of it": ("5.2-growth", {"lower": "beta**2*A1/2"}),
+    "5.2-parameters, D_k itself": ("5.2-parameters", {"lower": "D"}),
+    "5.2-threshold, 3 in place of 2": ("5.2-threshold", {"upper": "sqrt(1 + 3/A1)"}),
+    "5.2-threshold-sharp, twice as wide": ("5.2-threshold-sharp", {"lower": "1/(2*A2)", "upper": "2/A1"}),
+    "5.3, twice the bound": ("5.3", {"upper": "2*R*(q/(beta - 1)**2)**t"}),
 }
 
 

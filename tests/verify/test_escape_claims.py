@@ -344,6 +344,10 @@ def test_excess_at_the_edges():
     assert points.excess(0.0, 1e-300, "lower") == 1
     assert points.excess(0.0, 0.0, "lower") <= 0
     assert points.excess(2.0, 1.0, "upper") == 0.5
+    # A difference of terms of size one is not known better than these are.
+    small = dataclasses.replace(points, unit=1.0)
+    assert small.excess(1e-7, 1e-7 * (1 + 1e-8), "lower") < _points.ROUND_OFF < points.excess(1e-7, 1.1e-7, "lower")
+    assert small.excess(1e-7, 1.001e-7, "lower") > _points.ROUND_OFF
 
 
 def test_the_seed_fixes_every_number():

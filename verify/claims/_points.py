@@ -55,6 +55,8 @@ class Points:
         high: largest value.
         again: computes one extreme at a point by the definitions: its index and "lower" or "upper" → the point.
         cost: about how many operations that takes, an array that broadcasts to the shape of the extremes.
+        unit: size of the terms whose difference the quantity is; rounding errors are relative to a thousandth of it at
+            least. 0 for quantities without cancellation.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Points:
     high: np.ndarray
     again: Callable[[tuple[int, ...], str], Again]
     cost: Any = 1.0
+    unit: float = 0.0
 
     def bound(self, statement: theory.Statement, side: str) -> np.ndarray:
         """Evaluate a bound at every point.
@@ -118,7 +121,7 @@ class Points:
         value, bound = np.asarray(value, dtype=np.float64), np.asarray(bound, dtype=np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
             difference = bound - value if side == "lower" else value - bound
-            relative = difference / np.maximum(np.abs(value), np.abs(bound))
+            relative = difference / np.maximum(np.maximum(np.abs(value), np.abs(bound)), 1e-3 * self.unit)
         relative = np.where(np.isinf(difference), np.sign(difference), relative)
         return np.where(np.isnan(relative), -np.inf, relative)
 

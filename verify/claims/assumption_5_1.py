@@ -76,6 +76,8 @@ def _points(one: Constants, seed: int) -> Points:
         high=one.high,
         again=partial(_again, one, seed),
         cost=one.design.n * one.design.rank**2,
+        # The second moment of the gradients less the square of their mean.
+        unit=1.0,
     )
 
 
