@@ -49,30 +49,43 @@ def descend(
     Returns:
         One moment for θ₀, and one for each level.
     """
-    residual = np.asarray(model.predict(theta, X)) - y
-    start = loss = float(residual @ residual)
+    start = _square(model, theta, X, y)
+    kept = [_moment(model, theta, X, y, 0, 1.0)]
     if start == 0:
-        return [Moment(theta, residual, 0, 1.0)] * (1 + len(levels))
-    kept = [Moment(theta, residual, 0, 1.0)]
-    left, rate, steps = list(levels), 0.0, 0
-    while left and steps < most_steps:
-        if steps % REFRESH == 0:
+        return kept * (1 + len(levels))
+    left, rate, steps, loss, halvings = list(levels), 0.0, 0, start, 0
+    while left and steps < most_steps and halvings < _MOST_HALVINGS:
+        if steps % REFRESH == 0 and not halvings:
             sharpest = float(np.linalg.eigvalsh(np.asarray(model.gram(theta, X)))[-1])
             if sharpest <= 0:
                 break
-            rate = 1.0 / sharpest
-        gradient = np.asarray(model.vjp(theta, X, residual))
-        for _ in range(_MOST_HALVINGS):
-            tried = theta - rate * gradient
-            new_residual = np.asarray(model.predict(tried, X)) - y
-            new_loss = float(new_residual @ new_residual)
-            if new_loss <= loss:
-                break
+            rate = len(X) / sharpest
+        count = min(REFRESH - steps % REFRESH, most_steps - steps)
+        record = simulate.Record(at=range(count + 1), parameters=True)
+        # Steps that make the loss grow are thrown away, with what follows them.
+        with np.errstate(over="ignore", invalid="ignore"):
+            run = simulate.gd(model, theta, X, y, rate, count, record=record)
+        losses = run.values["loss"][:, 0]
+        taken = int(np.argmin(np.append(losses[1:] <= losses[:-1], False)))
+        for step in range(1, taken + 1):
+            while left and losses[step] <= left[0] * start:
+                kept.append(
+                    _moment(model, run.values["parameters"][step, 0], X, y, steps + step, float(losses[step] / start))
+                )
+                left.pop(0)
+        if taken:
+            theta, loss = run.values["parameters"][taken, 0], float(losses[taken])
+        steps, halvings = steps + taken, 0 if taken else halvings + 1
+        if taken < count:
             rate /= 2
-        else:
-            break
-        theta, residual, loss, steps = tried, new_residual, new_loss, steps + 1
-        while left and loss <= left[0] * start:
-            kept.append(Moment(theta, residual, steps, loss / start))
-            left.pop(0)
-    return kept + [Moment(theta, residual, steps, loss / start)] * len(left)
+    return kept + [_moment(model, theta, X, y, steps, loss / start)] * len(left)
+
+
+def _square(model: simulate.Model, theta: np.ndarray, X: np.ndarray, y: np.ndarray) -> float:
+    """Evaluate the loss."""
+    return float(np.mean((np.asarray(model.predict(theta, X)) - y) ** 2)) / 2
+
+
+def _moment(model: simulate.Model, theta: np.ndarray, X: np.ndarray, y: np.ndarray, steps: int, loss: float) -> Moment:
+    """Keep the parameters at a moment."""
+    return Moment(theta, np.asarray(model.predict(theta, X)) - y, steps, loss)
