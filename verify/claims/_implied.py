@@ -6,14 +6,19 @@ case where they distinguish cases. Sound but not complete: False means "not show
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
+import numpy as np
 import sympy
 
 import theory
+from simulate import streams
 
 MOST_CASES = 12
 """Distinctions of cases in both bounds together up to which they are compared."""
+SPOT_CHECKS = 4000
+"""Random values of the symbols at which what was shown is tried as well."""
 _GAP = sympy.Symbol("gap", positive=True)
 
 
@@ -33,7 +38,7 @@ def nowhere_stronger(statement: theory.Statement, original: theory.Statement) ->
         original: the other one, about the same quantity; its bounds are non-negative, as the quantity is.
 
     Returns:
-        Whether this was shown for all values of the symbols.
+        Whether this was shown for all values of the symbols, and is so at some thousands of random ones.
     """
     lower, upper = statement.lower, statement.upper
     known_lower = sympy.S.Zero if original.lower is None else original.lower
@@ -41,7 +46,26 @@ def nowhere_stronger(statement: theory.Statement, original: theory.Statement) ->
         return False
     below = lower is None or _at_most(lower, known_lower, known_is_small=False)
     above = upper is None or (original.upper is not None and _at_most(original.upper, upper, known_is_small=True))
-    return below and above
+    return below and above and _on_spot_checks(statement, original)
+
+
+def _on_spot_checks(statement: theory.Statement, original: theory.Statement) -> bool:
+    """Compare the bounds at random values: a second opinion, which can only object."""
+    stream = streams.generator(0, "spot checks of bounds")
+    values = {name: np.exp(stream.uniform(-5, 5, SPOT_CHECKS)) for name in statement.symbols}
+    for small, large in (("A1", "A2"), ("lambda_next", "lambda_k")):
+        if small in values:
+            values[large] = values[small] * (1 + values.get(large, 1.0))
+    values = {name: value for name, value in values.items() if name in statement.symbols}
+    try:
+        lower, upper = (statement.evaluate(side, **values) for side in ("lower", "upper"))
+        known_lower, known_upper = (original.evaluate(side, **values) for side in ("lower", "upper"))
+    except theory.StatementError:
+        return False
+    known_lower = np.where(np.isneginf(known_lower), 0.0, known_lower)
+    below = lower <= known_lower + 1e-9 * np.abs(known_lower) + math.ulp(0.0)
+    above = upper >= known_upper - 1e-9 * np.where(np.isinf(known_upper), 0.0, np.abs(known_upper))
+    return bool(below.all() and above.all())
 
 
 def _at_most(small: sympy.Expr, large: sympy.Expr, known_is_small: bool) -> bool:

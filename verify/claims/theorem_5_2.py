@@ -19,7 +19,6 @@ Guarantee:
 from __future__ import annotations
 
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -36,6 +35,9 @@ from verify.verdict import Plot, Verdict
 LONGEST_START = 64
 """Entries of a start that a witness writes out."""
 DRAWN = EscapeDesign("isotropic", 1000, 20)
+LAST_DRAWN = 10
+"""Steps that are drawn: by then every start looks alike."""
+MOST_DRAWN = 6
 
 
 def judge(statement: theory.Statement, context: Context, data: EscapeData, stop_early: bool) -> Verdict:
@@ -199,11 +201,11 @@ def _time_plots(found: list[WorstStarts], statement: theory.Statement) -> list[P
     here = [one for one in found if one.constants.design == DRAWN] or found[:1]
     plots = []
     for one, column in ((here[0], 0), (here[0], len(here[0].ks) // 2)):
-        times = np.arange(1, len(one.low))
-        bound = _points(one, 0).bound(statement, "lower")[1:, column]
+        times = np.arange(1, min(len(one.low), LAST_DRAWN + 1))
+        bound = _points(one, 0).bound(statement, "lower")[times, column]
         series = [
-            {"label": "smallest over all starts", "x": times.tolist(), "y": one.low[1:, column].tolist()},
-            {"label": "largest over all starts", "x": times.tolist(), "y": one.high[1:, column].tolist()},
+            {"label": "smallest over all starts", "x": times.tolist(), "y": one.low[times, column].tolist()},
+            {"label": "largest over all starts", "x": times.tolist(), "y": one.high[times, column].tolist()},
             {"label": "lower bound", "x": times.tolist(), "y": bound.tolist(), "style": "bound"},
         ]
         k = int(one.ks[column])
@@ -223,17 +225,24 @@ def _time_plots(found: list[WorstStarts], statement: theory.Statement) -> list[P
 
 def _room_plot(found: list[WorstStarts], statement: theory.Statement) -> Plot:
     """Draw how loose the bound is for every k, at each data set's learning rates together."""
+    chosen: dict[tuple[str, bool], EscapeDesign] = {}
+    for design in (one.constants.design for one in found):
+        # One of each kind, where samples are many.
+        if design.online or design.family == "digits" or design.n >= 20 * design.d:
+            chosen[design.family, design.online] = design
     series = []
-    for design, group in groupby(found, key=lambda one: one.constants.design):
+    for design in list(chosen.values())[:MOST_DRAWN]:
         ratios: dict[int, float] = {}
-        for one in group:
+        for one in found:
+            if one.constants.design != design:
+                continue
             bound = _points(one, 0).bound(statement, "lower")
             with np.errstate(divide="ignore", invalid="ignore"):
                 room = np.where(bound > 0, one.low / bound, np.inf).min(axis=0)
             for k, ratio in zip(one.ks.tolist(), room.tolist(), strict=True):
                 ratios[k] = min(ratio, ratios.get(k, np.inf))
         finite = {k: ratio for k, ratio in ratios.items() if np.isfinite(ratio)}
-        if finite and (design.online or design.family == "digits" or design.n >= 20 * design.d):
+        if finite:
             shares = [k / design.rank for k in finite]
             series.append({"label": design.name, "x": shares, "y": list(finite.values()), "style": "line"})
     return Plot(
@@ -241,6 +250,6 @@ def _room_plot(found: list[WorstStarts], statement: theory.Statement) -> Plot:
         alt="Smallest ratio of the worst case to the lower bound over all t and learning rates, against k over rank.",
         x_label="k / rank of G",
         y_label="worst D_k over bound",
-        series=series[:6],
+        series=series,
         x_log=False,
     )
