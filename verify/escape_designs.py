@@ -89,8 +89,12 @@ class EscapeDesign(NamedTuple):
             seed: the run's seed.
 
         Returns:
-            The design's numbers and the Python expression that draws X, online the one of its spectrum.
+            The design's numbers, the Python expression that draws X, online the one of its spectrum, and the one of the
+            plain model in which a witness is computed again.
         """
         made = f"verify.escape_designs.EscapeDesign({self.family!r}, {self.n}, {self.d})"
-        draw = {"spectrum": f"{made}.spectrum()"} if self.online else {"draw": f"{made}.draw(seed={seed})"}
+        if self.online:
+            draw = {"spectrum": f"{made}.spectrum()", "model": "verify.escape_witness.PlainModel(None, spectrum)"}
+        else:
+            draw = {"draw": f"{made}.draw(seed={seed})", "model": "verify.escape_witness.PlainModel(draw)"}
         return {"family": self.family, "meaning": FAMILIES[self.family], "n": self.n, "d": self.d, "seed": seed} | draw

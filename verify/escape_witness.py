@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from verify.escape_designs import EscapeDesign
+
 RANK_TOLERANCE = 1e-12
 """Eigenvalues of G below this share of the largest count as zero."""
 
@@ -158,6 +160,19 @@ class PlainModel:
         scale = 1 / np.sqrt(np.add.outer(values, values)).ravel()
         squares = np.array([np.outer(z, z).ravel() * scale for z in Z])
         return float(1 / np.linalg.eigvalsh(squares.T @ squares / len(Z))[-1])
+
+
+def plain_model(design: EscapeDesign, seed: int) -> PlainModel:
+    """Make the plain model of a design.
+
+    Args:
+        design: the design.
+        seed: the run's seed.
+
+    Returns:
+        The model.
+    """
+    return PlainModel(None, design.spectrum()) if design.online else PlainModel(design.draw(seed))
 
 
 class Ends(NamedTuple):

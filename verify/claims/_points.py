@@ -274,15 +274,19 @@ def _evidence(name: str, group: Sequence[_Tested], confirmed: bool) -> Evidence:
             closest = min(one.closest[side] for one in group)
             figures |= {f"{side}_told": told, f"{side}_closest": closest}
             what = "smallest value over lower bound" if side == "lower" else "upper bound over largest value"
-            parts.append(f"{what} {closest:.4g}" + (f" ({told} points with a bound)" if told < size else ""))
+            parts.append(f"{what} {closest:.4g}" + (f" ({_counted(told)} with a bound)" if told < size else ""))
     said = "; ".join(parts) if parts else "vacuous here: the bounds say nothing at any of them"
     if not violations:
-        return Evidence(name, f"no violation at {size} points; {said}", State.OBSERVED, figures)
-    found = f"{violations} of {size} points are beyond a bound; {said}"
+        return Evidence(name, f"no violation at {_counted(size)}; {said}", State.OBSERVED, figures)
+    found = f"{violations} of {_counted(size)} beyond a bound; {said}"
     if confirmed:
         return Evidence(name, found, State.VIOLATED, figures)
     found = f"{found}; plain arithmetic did not confirm those that were computed again"
     return Evidence(name, found, State.INCONCLUSIVE, figures)
+
+
+def _counted(number: int) -> str:
+    return "1 point" if number == 1 else f"{number} points"
 
 
 def _elsewhere(statement: theory.Statement, trivial: bool) -> list[Evidence]:
@@ -307,7 +311,8 @@ def _summary(opening: str, deciding: Evidence, evidence: Sequence[Evidence], wit
     """Say the verdict in a sentence, with how close the points came."""
     if witness is not None:
         value, bound = (f"{witness[name]:.6g}" for name in ("value", "bound"))
-        return f"{opening}: {witness['points']}: {value} where the {witness['side']} bound is {bound}, computed again."
+        side = witness["side"]
+        return f"{opening}: {witness['points']}: value {value}, where the {side} bound is {bound}; computed again."
     if deciding.state is State.HOLDS:
         tried = sum(int(e.figures.get("points", 0)) for e in evidence)
         closest = [float(e.figures[name]) for e in evidence for name in e.figures if name.endswith("_closest")]

@@ -24,7 +24,7 @@ import theory
 from verify.claims._context import Context
 from verify.claims._points import Again, Points, judge_points
 from verify.escape_data import Constants, EscapeData
-from verify.escape_witness import PlainModel
+from verify.escape_witness import plain_model
 from verify.verdict import Plot, Verdict
 
 MOST_DRAWN = 2
@@ -83,13 +83,13 @@ def _points(one: Constants, seed: int) -> Points:
 
 def _again(one: Constants, seed: int, index: tuple[int, ...], side: str) -> Again:
     """Compute the extreme along an eigenvector from the gradients of the samples."""
-    model = PlainModel(one.design.draw(seed))
+    model = plain_model(one.design, seed)
     (i,) = index
     ends = model.alignment_ends(i)
     w = ends.low_at if side == "lower" else ends.high_at
     A1, A2 = model.constants()
     recipe = {**one.design.recipe(seed), "eigenvector": i + 1, "w": w.tolist()}
-    recipe["recompute"] = f"verify.escape_witness.PlainModel(X).alignment(w, {i})"
+    recipe["recompute"] = f"model.alignment(w, {i})"
     return Again({"A1": A1, "A2": A2}, model.alignment(w, i), recipe)
 
 

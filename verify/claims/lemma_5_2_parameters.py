@@ -24,7 +24,7 @@ from simulate import streams
 from verify.claims._context import Context
 from verify.claims._points import Again, Points, judge_points
 from verify.escape_data import EscapeData, Run
-from verify.escape_witness import PlainModel
+from verify.escape_witness import plain_model
 from verify.verdict import Plot, Verdict
 
 RATIOS = (0.0, 1e-6, 1e-3, 0.1, 0.5, 1.0, 2.0, 10.0, 1e3, 1e6)
@@ -131,7 +131,7 @@ def _run_again(run: Run, seed: int, index: tuple[int, ...], side: str) -> Again:
     """Follow one run sample by sample."""
     del side
     (time, column), rate = index, run.beta / run.constants.norm
-    model, k = PlainModel(run.constants.design.draw(seed)), column + 1
+    model, k = plain_model(run.constants.design, seed), column + 1
     energies = model.moments(run.w, rate, time)[time]
     losses = energies * model.eigenvalues
     symbols = {
@@ -140,7 +140,7 @@ def _run_again(run: Run, seed: int, index: tuple[int, ...], side: str) -> Again:
         "D": float(losses[k:].sum() / losses[:k].sum()),
     }
     recipe = {**run.constants.design.recipe(seed), "lr": rate, "k": k, "t": time, "start": run.w.tolist()}
-    recipe["recompute"] = "sums of verify.escape_witness.PlainModel(X).moments(start, lr, t)[t]"
+    recipe["recompute"] = "sums of model.moments(start, lr, t)[t]"
     return Again(symbols, float(energies[k:].sum() / energies[:k].sum()), recipe)
 
 

@@ -29,7 +29,7 @@ from verify.claims._context import Context
 from verify.claims._points import Again, Points, judge_points
 from verify.escape_data import Constants, EscapeData, Run, WorstStarts, flat_to_sharp_range
 from verify.escape_designs import EscapeDesign
-from verify.escape_witness import PlainModel
+from verify.escape_witness import plain_model
 from verify.verdict import Plot, Verdict
 
 LONGEST_START = 64
@@ -123,7 +123,7 @@ def _again(one: WorstStarts, seed: int, index: tuple[int, ...], side: str) -> Ag
     """Follow the worst start of one k and t, sample by sample."""
     design, (time, column) = one.constants.design, index
     k, rate = int(one.ks[column]), one.beta / one.constants.norm
-    model = PlainModel(None, design.spectrum()) if design.online else PlainModel(design.draw(seed))
+    model = plain_model(design, seed)
     if time == 0 and side == "upper":
         start: object = f"the eigenvector of G of eigenvalue number {k + 1}: no loss along sharp directions"
         value = np.inf
@@ -147,7 +147,7 @@ def _again(one: WorstStarts, seed: int, index: tuple[int, ...], side: str) -> Ag
         "k": k,
         "t": time,
         "start": start,
-        "recompute": "verify.escape_witness.PlainModel(X).moments(start, lr, t)[t] times the eigenvalues of G",
+        "recompute": "model.moments(start, lr, t)[t] times the eigenvalues of G",
     }
     return Again(symbols, value, recipe)
 
@@ -166,7 +166,7 @@ def _described(w: np.ndarray, one: WorstStarts, side: str, time: int, k: int) ->
     if one.constants.design.online:
         return f"unit vector of coordinate {int(np.argmax(w))}, from 0"
     end = "inf" if side == "lower" else "sup"
-    return f"simulate.worst_flat_to_sharp(X, lr, {time}, [{k}]).{end}_witnesses[{time}, 0]"
+    return f"simulate.worst_flat_to_sharp(draw, lr, {time}, [{k}]).{end}_witnesses[{time}, 0]"
 
 
 def _run_points(run: Run, seed: int) -> Points:
@@ -188,7 +188,7 @@ def _run_again(run: Run, seed: int, index: tuple[int, ...], side: str) -> Again:
     del side
     (time, column), k = index, index[1] + 1
     rate = run.beta / run.constants.norm
-    model = PlainModel(run.constants.design.draw(seed))
+    model = plain_model(run.constants.design, seed)
     losses = model.moments(run.w, rate, time)[time] * model.eigenvalues
     at = symbols_at(run.constants, run.beta, np.arange(1, run.D.shape[1] + 1), time)
     symbols = {name: float(np.broadcast_to(x, (time + 1, run.D.shape[1]))[time, column]) for name, x in at.items()}

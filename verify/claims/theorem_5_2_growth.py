@@ -25,7 +25,7 @@ from verify.claims._context import Context
 from verify.claims._points import Again, Points, judge_points
 from verify.escape_data import EscapeData, Growth, growth_range
 from verify.escape_designs import EscapeDesign
-from verify.escape_witness import PlainModel
+from verify.escape_witness import plain_model
 from verify.verdict import Plot, Verdict
 
 DRAWN = EscapeDesign("isotropic", 1000, 20)
@@ -86,7 +86,7 @@ def _again(one: Growth, seed: int, index: tuple[int, ...], side: str) -> Again:
     """Follow the start of least or largest growth, sample by sample."""
     design, (number, time) = one.constants.design, index
     beta = float(one.betas[number])
-    model = PlainModel(None, design.spectrum()) if design.online else PlainModel(design.draw(seed))
+    model = plain_model(design, seed)
     chosen = growth_range(one.constants, seed, beta, time + 1).step_witnesses[time, 0 if side == "lower" else 1]
     w = np.eye(design.d)[int(chosen)] if design.online else np.asarray(chosen)
     rate = beta / one.constants.norm
@@ -96,7 +96,7 @@ def _again(one: Growth, seed: int, index: tuple[int, ...], side: str) -> Again:
         "lr": rate,
         "t": time,
         "start": f"unit vector of coordinate {int(chosen)}, from 0" if design.online else w.tolist(),
-        "recompute": f"verify.escape_witness.PlainModel(X).growth(start, lr, {time})",
+        "recompute": f"model.growth(start, lr, {time})",
     }
     return Again({"A1": A1, "A2": A2, "beta": rate * model.norm}, model.growth(w, rate, time), recipe)
 

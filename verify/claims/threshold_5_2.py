@@ -25,7 +25,7 @@ import theory
 from verify.claims._context import Context
 from verify.claims._points import Again, Points, judge_points
 from verify.escape_data import Constants, EscapeData
-from verify.escape_witness import PlainModel
+from verify.escape_witness import plain_model
 from verify.verdict import Evidence, Plot, State, Verdict
 
 CURVE = (1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200, 300, 500, 800, 1000)
@@ -90,12 +90,12 @@ def _again(one: Constants, quantity: str, seed: int, index: tuple[int, ...], sid
     """Compute the threshold of a data set from a dense matrix."""
     del index, side
     design = one.design
-    model = PlainModel(None, design.spectrum()) if design.online else PlainModel(design.draw(seed))
+    model = plain_model(design, seed)
     eta = model.threshold()
     steps = eta * model.eigenvalues
     value = eta * model.norm if quantity == "stability_threshold" else float(np.sum(steps / (2 - steps)))
     A1, A2 = model.constants()
-    recipe = {**design.recipe(seed), "lr": eta, "recompute": "verify.escape_witness.PlainModel(X).threshold()"}
+    recipe = {**design.recipe(seed), "lr": eta, "recompute": "model.threshold()"}
     return Again({"A1": A1, "A2": A2}, value, recipe)
 
 
