@@ -359,6 +359,13 @@ def test_numbers_and_durations_are_short():
         ("2*uSv**2 + uSu*vSv", "2·(uᵀSv)² + uᵀSu·vᵀSv"),
         ("epsilon**(1/2) + steps**12", "epsilon^(1/2) + steps¹²"),
         ("log(K/delta)*d_eff**1.5", "log(K/δ)·d_eff^1.5"),
+        ("beta**2/(S_X + S_Y)", "β²/(S_X + S_Y)"),
+        ("where(t < 1, 0, A1/(1 + A2))", "{ 0 where t < 1; A₁/(1 + A₂) otherwise }"),
+        (
+            "where(t >= 2, max(1, t), where(beta <= sqrt(2), 1/t, 0))",
+            "{ max(1, t) where t ≥ 2; 1/t where β ≤ sqrt(2); 0 otherwise }",
+        ),
+        ("where(t < 1, 0, 1)*where(t < 2, 0, 1)", "where(t < 1, 0, 1)·where(t < 2, 0, 1)"),
     ],
 )
 def test_formulas_are_readable(expression, text):

@@ -13,6 +13,13 @@ _NAMES = {
     "uSu": "uᵀSu",
     "vSv": "vᵀSv",
     "uSv": "uᵀSv",
+    "A1": "A₁",
+    "A2": "A₂",
+    "beta": "β",
+    "alpha": "α",
+    "lambda_k": "λ_k",
+    "lambda_next": "λ_{k+1}",
+    "D": "D_k",
 }
 _QUANTITIES = {
     "moment": "E[(u·x)²(v·x)²]",
@@ -20,6 +27,13 @@ _QUANTITIES = {
     "population_g_centred": "g_centred",
     "mu": "μ(θ)",
     "g_fixed": "g(θ; v_k)",
+    "g_eigen": "g_centred(θ; uᵢ)",
+    "flat_to_sharp": "D_k(t)",
+    "loss_growth": "E L(t + 1)/E L(t)",
+    "parameter_ratio": "P_k",
+    "stability_threshold": "η*‖G‖_F",
+    "threshold_sum": "Σᵢ η*λᵢ/(2 − η*λᵢ)",
+    "flat_to_sharp_gd": "D_k(t)",
 }
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -32,11 +46,40 @@ def readable(expression: str) -> str:
         expression: such as "(3 + eps)/(1 - eps)**2".
 
     Returns:
-        Such as "(3 + ε)/(1 − ε)²".
+        Such as "(3 + ε)/(1 − ε)²"; cases as "{ 0 where t < 1; 1/t otherwise }".
     """
+    if parts := _parts_of_where(expression):
+        return _cases(parts)
     text = re.sub(r"([A-Za-z_]\w*)(\s*\*\*)?", _renamed, expression)
-    text = re.sub(r"\*\*(\d+)(?![\d./])", lambda match: match.group(1).translate(_SUPERSCRIPTS), text)
+    text = re.sub(r"\*\*(\d+)(?![\d.])", lambda match: match.group(1).translate(_SUPERSCRIPTS), text)
+    text = text.replace(">=", "≥").replace("<=", "≤")
     return text.replace("**", "^").replace("*", "·").replace("-", "−")
+
+
+def _parts_of_where(expression: str) -> list[str]:
+    """Split where(condition, then, otherwise) into its three parts; nothing for any other expression."""
+    if not (expression.startswith("where(") and expression.endswith(")")):
+        return []
+    parts, depth = [""], 0
+    for sign in expression[len("where(") : -1]:
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if depth < 0:
+            return []
+        if sign == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return [part.strip() for part in parts]
+
+
+def _cases(parts: list[str]) -> str:
+    """Write a chain of cases in one line."""
+    lines = []
+    while parts:
+        condition, then, otherwise = parts
+        lines.append(f"{readable(then)} where {readable(condition)}")
+        parts = _parts_of_where(otherwise)
+    return "{ " + "; ".join([*lines, f"{readable(otherwise)} otherwise"]) + " }"
 
 
 def _renamed(match: re.Match[str]) -> str:
