@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import simulate
 import theory
 from simulate import streams
-from verify import claims, rare_rows
+from verify import claims, digits_training, rare_rows
 from verify.claims import digits, theorem_3_3, theorem_4_3
 from verify.claims._context import Context
 from verify.designs import Design
@@ -435,6 +435,7 @@ def test_a_control_of_4_3_in_the_quick_profile():
 def test_digits_are_observed(monkeypatch):
     monkeypatch.setitem(digits.PROFILES, "quick", digits.Settings(40, 2))
     monkeypatch.setattr(digits, "WIDTH", 16)
+    monkeypatch.setitem(digits_training.PROFILES, "quick", digits_training.Training(20, 8, 2, 50))
     verdict, controls, table = claims.judge("digits", context(3))
     check_form(verdict)
     assert (verdict.state, verdict.kind, verdict.basis) == (State.OBSERVED, "observation", Basis.SAMPLED)
