@@ -33,7 +33,17 @@ FIGURES = (
         "curvature λ_k, noise energy α_k and alignment g_k along every eigen-direction: linear regression",
         "directions",
     ),
+    Entry(
+        "3",
+        "escape from a minimum of linear regression: SGD along flat directions, gradient descent along the sharpest",
+        "escape",
+    ),
     Entry("4", "drift in a toy valley under a cyclical learning rate: SGD against gradient descent", "valley"),
+    Entry(
+        "escape-rates",
+        "exact escape rates, limits of D_k and thresholds of stability of SGD: learning rate, d, n, batch size",
+        "escape_rates",
+    ),
     Entry(
         "scaling-laws",
         "how many samples the worst case needs: d for the infimum, d² for the supremum, d log d for fixed v",
