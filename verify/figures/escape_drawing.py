@@ -132,9 +132,10 @@ def _caption(settings: escape.Settings, table: pd.DataFrame) -> str:
         "(the size cancels). Second moments of SGD are propagated exactly, and the worst start is a generalised "
         f"eigenvector for each t. Bounds at the exact constants of the data, A₁ from {A1.min():.3f} to "
         f"{A1.max():.3f} and A₂ from {A2.min():.3f} to {A2.max():.3f}; Theorem 5.2 needs η²λ₁² ≥ 1 or "
-        "β > c₁ = √(1 + 2/A₁). Sampled runs: intervals by the delta method for as long as the means of both losses are carried by at least "
-        f"{LEAST_EFFECTIVE:.0f} runs in effect, (Σw)²/Σw², and by none to more than {LARGEST_SHARE:.0%} (left of the "
-        "dotted vertical). Right of it a few runs carry everything and the true mean is missed."
+        "β > c₁ = √(1 + 2/A₁). Sampled runs: intervals by the delta method for as long as the means of both losses "
+        f"are carried by at least {LEAST_EFFECTIVE:.0f} runs in effect, (Σw)²/Σw², and by none to more than "
+        f"{LARGEST_SHARE:.0%} (left of the dotted vertical). Right of it a few runs carry everything and the true mean "
+        "is missed."
     )
 
 

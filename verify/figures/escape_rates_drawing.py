@@ -282,6 +282,6 @@ def finding(table: pd.DataFrame, fits: pd.DataFrame) -> str:
         f"SGD escapes from η* on, {half_trace.min():.2f} to {half_trace.max():.2f} times 2/Tr G, while Theorem 5.2 "
         f"asks for {loose[many].min():.1f} to {loose[many].max():.0f} times as much on Gaussian inputs with "
         f"n ≥ {MANY}d or online (isotropic: like d^{isotropic['exponent']:.2f} up to d = {isotropic['most_d']})"
-        f"{digits} and up to {loose.max():.0f} times with fewer samples; past η* D_1 tends to {limits.min():.2f} to {limits.max():.1f} "
-        "times S_Y/S_X"
+        f"{digits} and up to {loose.max():.0f} times with fewer samples; past η* D_1 tends to {limits.min():.2f} to "
+        f"{limits.max():.1f} times S_Y/S_X"
     )
