@@ -40,7 +40,8 @@ def evidence(model: str, training: Training, checkpoints: list[Checkpoint]) -> E
         k, count = _largest(chosen)
         parts.append(
             f"{stage}: μ {min(mu):.2f} … {max(mu):.2f}, g [{g.min():.2f}, {g.max():.3g}], largest in direction {k} of "
-            f"{count}, median {np.median(g):.2f}, {figures[stage]['share_within_a_factor_3']:.0%} within a factor 3 of 1"
+            f"{count}, median {np.median(g):.2f}, within a factor 3 of 1 in "
+            f"{figures[stage]['share_within_a_factor_3']:.0%}"
         )
     ended = figures["reached"]
     test = f"{model}, trained by SGD (batch 1); {len(ended)} initialisations, {sum(ended)} reach loss {INTERPOLATION:g}"
