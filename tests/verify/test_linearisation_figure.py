@@ -163,3 +163,17 @@ def test_the_exponent_tells_a_fixed_distance_from_a_fixed_time(table):
     text = linearisation_drawing.finding(table)
     for model in MODELS:
         assert model in text
+
+
+def test_the_finding_says_which_distances_are_fixed():
+    rows = []
+    for model in MODELS:
+        for epsilon in (1e-6, 1e-5, 1e-4):
+            distance = 2 * epsilon if model == LEAKY else 0.3
+            rows.append({
+                "kind": linearisation.END, "model": model, "perturbation": epsilon, "step": 40.0, "distance": distance,
+                "loss": distance**2,
+            })  # fmt: skip
+    text = linearisation_drawing.finding(pd.DataFrame(rows))
+    assert f"does not depend on ε for {', '.join(model for model in MODELS if model != LEAKY)};" in text
+    assert "leaky ReLU 2·10⁻⁶ and loss 4·10⁻¹² after 40 steps (exponent of ε 1.00)" in text

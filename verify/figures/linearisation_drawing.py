@@ -22,6 +22,8 @@ _COLOURS = {
     DEEP: drawing.GREEN,
 }
 _MARKERS = {SMOOTH: "o", LEAKY: "s", FROZEN: "D", TEACHER: "v", DEEP: "^"}
+_NO_TREND = 0.1
+"""An exponent this small counts as none."""
 _DASHED, _DOTTED = (0, (4, 2)), (0, (1, 1.4))
 _SHADES = (drawing.SKY, drawing.BLUE, drawing.PURPLE)
 
@@ -195,13 +197,17 @@ def finding(table: pd.DataFrame) -> str:
     Returns:
         The line.
     """
-    parts = []
+    parts, exponents = [], {}
     for model in MODELS:
         rows = _of(table, linearisation.END, model).sort_values("perturbation")
         step, distance, loss = rows[["step", "distance", "loss"]].astype(float).iloc[0]
         reached, level = (drawing.number(float(f"{value:.2g}")) for value in (distance, loss))
-        parts.append(f"{model} {reached} and loss {level} after {step:.0f} steps (exponent of ε {exponent(rows):.2f})")
-    return (
-        "where nothing has a kink at the minimum, linearisation ends at a fixed distance and the time grows like "
-        f"log(1/ε); from the smallest ε: {'; '.join(parts)}"
+        exponents[model] = exponent(rows)
+        parts.append(
+            f"{model} {reached} and loss {level} after {step:.0f} steps (exponent of ε {exponents[model]:.2f})"
+        )
+    fixed = [model for model, value in exponents.items() if abs(value) < _NO_TREND]
+    said = (
+        f"at a distance that does not depend on ε for {', '.join(fixed)}" if fixed else "at distances that depend on ε"
     )
+    return f"linearisation ends {said}; from the smallest ε: {'; '.join(parts)}"
