@@ -111,7 +111,7 @@ def _legend(settings: escape.Settings) -> list[Any]:
         line(_EXACT, "SGD, exact worst start: least D₁(t)", _DOTTED),
         line(_BOUND, "lower bounds of Theorem 5.2 (loss: β²A₁ a step)", _DASHED),
         line(_TYPICAL, "typical run of SGD (geometric means)", _MIXED),
-        line(_SAMPLED, f"means over {settings.replicas} runs, 95 %", "none", marker="o", markersize=3.6),
+        line(_SAMPLED, f"means over {settings.replicas} runs, nominal 95 %", "none", marker="o", markersize=3.6),
         line(drawing.GREY, "the same, not to be trusted", "none", marker="x", markersize=4),
         line(drawing.GREY, "where too few runs carry the means", _DOTTED, linewidth=1.0),
         line(_GD, "GD, exact"),

@@ -232,7 +232,7 @@ def _legend(settings: escape_rates.Settings) -> list[Any]:
         line(grey, f"(a)–(c): d = {large}, many samples; digits"),
         line(grey, f"(a)–(c): d = {small}", _DASHED),
         line(grey, "(a)–(c): few samples", _DOTTED),
-        Line2D([], [], **begins, label="(a): β = c₁, from where Theorem 5.2 speaks"),
+        Line2D([], [], **begins, label="(a): β = c₁, escape by Theorem 5.2"),
         line(_SUFFICIENT, "(e), (f): c₁, escape by Theorem 5.2", _DASHED),
         line(_ATTAINED, "(e), (f): 1/√A₁, escape by its growth", _DASHED),
         Patch(facecolor=drawing.BLUE, alpha=0.15, label="(f): 1/A₂ ≤ h(η*) ≤ 1/A₁, isotropic"),
