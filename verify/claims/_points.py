@@ -17,6 +17,7 @@ import numpy as np
 import theory
 from verify.claims._context import Context
 from verify.claims._implied import nowhere_stronger
+from verify.claims._precise import precise_value
 from verify.claims._proofs import proof_evidence
 from verify.ratios import SIDES
 from verify.verdict import Basis, Evidence, Plot, State, Verdict, combine
@@ -95,6 +96,21 @@ class Points:
         """
         return np.broadcast_to(statement.evaluate(side, **symbols), shape)
 
+    def precisely(self, statement: theory.Statement, side: str, symbols: Mapping[str, float]) -> float:
+        """Evaluate a bound at one point with many digits: how it is written must not decide.
+
+        Args:
+            statement: the statement.
+            side: "lower" or "upper".
+            symbols: values of the symbols.
+
+        Returns:
+            The bound, in floats where it is not a finite real number.
+        """
+        expression = getattr(statement, side)
+        value = None if expression is None else precise_value(expression, symbols)
+        return float(self.at(statement, side, symbols) if value is None else value)
+
     def says_nothing(self, bound: np.ndarray, side: str) -> np.ndarray:
         """Say where a bound is trivial: all quantities are non-negative.
 
@@ -137,7 +153,7 @@ class Points:
         """
         telling = ~self.says_nothing(bound, side)
         large, small = (self.low, bound) if side == "lower" else (bound, self.high)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             ratios = np.where(telling, large / small, np.inf)
         return float(np.min(np.where(np.isnan(ratios), np.inf, ratios), initial=math.inf))
 
@@ -247,7 +263,7 @@ def _witness(statement: theory.Statement, beyond: list[_Tested], context: Contex
             context.progress(0.7, f"a violation computed again: {one.points.name}")
             again = one.points.again(index, side)
             values = {name: value for name, value in again.symbols.items() if name in statement.symbols}
-            bound = float(one.points.at(statement, side, values))
+            bound = one.points.precisely(statement, side, values)
             excess = float(one.points.excess(again.value, bound, side))
             if excess > ROUND_OFF:
                 found = {"side": side, "value": again.value, "bound": bound, "excess": excess}

@@ -16,7 +16,7 @@ Guarantee:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ import theory
 from simulate import streams
 from verify.claims._context import Context
 from verify.claims._points import Again, Points, judge_points
+from verify.claims._precise import precise_value
 from verify.escape_data import EscapeData
 from verify.escape_witness import descended
 from verify.verdict import Plot, Verdict
@@ -60,6 +61,21 @@ class LogPoints(Points):
             The logarithms; −∞ where the bound is zero or negative, or where there is no lower one.
         """
         return log_bound(statement, side, symbols, shape)
+
+    def precisely(self, statement: theory.Statement, side: str, symbols: Mapping[str, float]) -> float:
+        """Evaluate the logarithm of a bound at one point with many digits.
+
+        Args:
+            statement: the statement.
+            side: "lower" or "upper".
+            symbols: values of the symbols.
+
+        Returns:
+            The logarithm, in floats where the bound is not a finite real number.
+        """
+        expression = getattr(statement, side)
+        logarithm = None if expression is None else _logarithm(expression, symbols)
+        return float(self.at(statement, side, symbols)) if logarithm is None else logarithm
 
     def says_nothing(self, bound: np.ndarray, side: str) -> np.ndarray:
         """Say where a bound is trivial.
@@ -166,12 +182,11 @@ def log_bound(statement: theory.Statement, side: str, symbols: Mapping[str, Any]
     with np.errstate(divide="ignore", invalid="ignore"):
         logarithms = np.asarray(np.log(np.where(bound <= 0, 0.0, bound)))
     doubtful = ~((np.abs(bound) > FLOATS[0]) & (np.abs(bound) < FLOATS[1]))
-    exact = _exactly(expression)
     columns = {name: np.broadcast_to(value, shape) for name, value in symbols.items()}
     for index in np.ndindex(shape):
         if not doubtful[index]:
             continue
-        logarithm = exact({name: float(column[index]) for name, column in columns.items()})
+        logarithm = _logarithm(expression, {name: float(column[index]) for name, column in columns.items()})
         if logarithm is not None:
             logarithms[index] = logarithm
         elif refused is not None:
@@ -179,23 +194,14 @@ def log_bound(statement: theory.Statement, side: str, symbols: Mapping[str, Any]
     return logarithms
 
 
-def _exactly(expression: sympy.Expr) -> Callable[[dict[str, float]], float | None]:
-    """Make a function that evaluates the logarithm of an expression with numbers of any size."""
+def _logarithm(expression: sympy.Expr, values: Mapping[str, float]) -> float | None:
+    """Evaluate the logarithm of an expression with numbers of any size; None where it is not a finite real number."""
     import mpmath  # type: ignore[import-untyped]
 
-    names = sorted(free.name for free in expression.free_symbols)
-    by_name = {free.name: free for free in expression.free_symbols}
-    function = sympy.lambdify([by_name[name] for name in names], expression, "mpmath")
-
-    def evaluate(values: dict[str, float]) -> float | None:
-        try:
-            value = function(*(mpmath.mpf(values[name]) for name in names))
-            return -np.inf if value <= 0 else float(mpmath.log(value))
-        except (ArithmeticError, TypeError, ValueError):
-            # Division by zero, or a comparison of complex numbers.
-            return None
-
-    return evaluate
+    value = precise_value(expression, values)
+    if value is None:
+        return None
+    return float(mpmath.log(value)) if value > 0 else -np.inf
 
 
 def _spectra(data: EscapeData) -> dict[str, np.ndarray]:
