@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import simulate
-from simulate.dynamics.davidson import largest_eigenpair
+from simulate.dynamics.moments.davidson import largest_eigenpair
 
 normal = np.random.default_rng(0).standard_normal
 DESIGNS = {

@@ -13,7 +13,8 @@ from simulate.kernels import loading
 RUN = """
 import sys, numpy as np, simulate
 before = "numba" in sys.modules
-run = simulate.sgd(simulate.Linear(3), np.ones(3), np.eye(3), np.zeros(3), 0.1, 50, replicas=4, seed=1, record=simulate.Record(loss=False))
+record = simulate.Record(loss=False)
+run = simulate.sgd(simulate.Linear(3), np.ones(3), np.eye(3), np.zeros(3), 0.1, 50, replicas=4, record=record)
 print(before, repr(run.theta.sum()))
 """
 

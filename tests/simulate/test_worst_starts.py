@@ -8,7 +8,7 @@ import pytest
 import scipy.linalg
 
 import simulate
-from simulate.dynamics.worst_starts import check_ks
+from simulate.dynamics.moments.worst_starts import check_ks
 
 normal = np.random.default_rng(8).standard_normal
 DESIGNS = {

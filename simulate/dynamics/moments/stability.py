@@ -11,10 +11,10 @@ import math
 
 import numpy as np
 
-from ..arrays import rescaled
-from ..validation import check_flag, check_integer
+from ...arrays import rescaled
+from ...validation import check_flag, check_integer
 from .davidson import largest_eigenpair
-from .moment_inputs import host_spectrum, noise_weight
+from .inputs import host_spectrum, noise_weight
 from .range_operator import FourthMoments, range_design
 
 EXPECTED_APPLICATIONS = 60

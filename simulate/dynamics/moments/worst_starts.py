@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..validation import InputError, check_flag, check_integer, check_real, describe
+from ...validation import InputError, check_flag, check_integer, check_real, describe
 from .exponents import times_power
-from .moment_inputs import noise_weight
+from .inputs import noise_weight
 from .range_operator import FourthMoments, RangeStep, range_design
 
 

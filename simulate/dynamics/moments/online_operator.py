@@ -10,10 +10,10 @@ import math
 
 import numpy as np
 
-from ..arrays import rescaled
-from ..validation import check_integer, check_real
+from ...arrays import rescaled
+from ...validation import check_integer, check_real
 from .exponents import rate_factors
-from .moment_inputs import host_spectrum, scaled_rate
+from .inputs import host_spectrum, scaled_rate
 
 
 class OnlineStep:

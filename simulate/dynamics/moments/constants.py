@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..extremes import directional_alignment_range, directional_alignment_ranges
-from ..validation import InputError
-from .energy_ratios import unit_size
-from .moment_inputs import host_design, host_moments
+from ...extremes import directional_alignment_range, directional_alignment_ranges
+from ...validation import InputError
+from .inputs import host_design, host_moments
 from .range_operator import range_design
+from .ratios import unit_size
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,19 @@ from collections.abc import Callable
 import array_api_compat
 import numpy as np
 
-from ..arrays import Namespace, real_arrays, rescaled
-from ..validation import Array, InputError, check_choice, check_flag, check_integer, check_ndim, check_shape, row_blocks
+from ...arrays import Namespace, real_arrays, rescaled
+from ...validation import (
+    Array,
+    InputError,
+    check_choice,
+    check_flag,
+    check_integer,
+    check_ndim,
+    check_shape,
+    row_blocks,
+)
 from .exponents import rate_factors, times_power
-from .moment_inputs import check_second_moment, learning_rates, noise_weight, positive_spectrum, scaled_rate
+from .inputs import check_second_moment, learning_rates, noise_weight, positive_spectrum, scaled_rate
 
 
 def second_moments(

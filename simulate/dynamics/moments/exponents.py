@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..validation import Array
+from ...validation import Array
 
 LARGEST_EXPONENT = 2046
 """Two factors of 2^1023 turn any float64 that is not tiny into infinity."""

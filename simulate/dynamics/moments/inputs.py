@@ -9,8 +9,8 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from ..arrays import Namespace, real_arrays, rescaled, to_host
-from ..validation import (
+from ...arrays import Namespace, real_arrays, rescaled, to_host
+from ...validation import (
     Array,
     InputError,
     check_integer,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..validation import check_integer
+from ...validation import check_integer
 from .exponents import times_power
 from .online_operator import OnlineStep
 from .worst_starts import FlatToSharpRange, GrowthRange, check_ks, reference_ratios

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..extremes.range_basis import rank_tolerance
-from ..validation import InputError, row_blocks
+from ...extremes.range_basis import rank_tolerance
+from ...validation import InputError, row_blocks
 from .davidson import DENSE_SIZE
 from .exponents import rate_factors
-from .moment_inputs import host_design, scaled_rate
+from .inputs import host_design, scaled_rate
 
 MATRIX_PAIRS = 2000
 """Largest dimension at which the sum over samples may be held as a matrix (32 MB)."""

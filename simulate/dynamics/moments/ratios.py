@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .moment_inputs import host_moments, host_spectrum
+from .inputs import host_moments, host_spectrum
 from .range_operator import range_design
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..validation import check_flag, check_real
+from ...validation import check_flag, check_real
 from .davidson import largest_eigenpair
-from .energy_ratios import beyond
 from .exponents import times_power
-from .moment_inputs import noise_weight
+from .inputs import noise_weight
 from .online_operator import OnlineStep
 from .range_operator import FourthMoments, RangeStep, range_design
+from .ratios import beyond
 
 WANTED_GAP = 1e-8
 """Relative distance of the bounds above which a second test matrix is tried."""
