@@ -26,6 +26,7 @@ from .moments import (
     worst_flat_to_sharp,
     worst_growth,
 )
+from .progress import progress_bar
 from .recording import Directions, Record, eigen_directions
 from .schedules import cosine, piecewise, sgdr, triangular
 from .stochastic import online_sgd, sgd
@@ -61,6 +62,7 @@ __all__ = [
     "online_worst_growth",
     "piecewise",
     "second_moments",
+    "progress_bar",
     "sgd",
     "sgdr",
     "stability_threshold",

@@ -41,7 +41,7 @@ def gd(
         schedule: Factors of the learning rate, as for ``sgd``.
         record: What to record and when; None for the loss at about 64 steps.
         first_step: Number of the first step.
-        progress: Told which fraction of the steps is done.
+        progress: Told which fraction of the steps is done, such as ``progress_bar()``.
 
     Returns:
         Final parameters and records, one path for each start, as for ``sgd``. O(m · steps · cost of one gradient).

@@ -103,7 +103,7 @@ def linearised_sgd(
         first_replica: Number of the first replica.
         first_step: Number of the first step.
         threads: Number of threads; None for all that Numba has.
-        progress: Told which fraction of the steps is done.
+        progress: Told which fraction of the steps is done, such as ``progress_bar()``.
 
     Returns:
         Final w and records, as for ``sgd``.

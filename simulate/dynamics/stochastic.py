@@ -67,7 +67,7 @@ def sgd(
         first_replica: Number of the first replica.
         first_step: Number of the first step.
         threads: Number of threads; None for all that Numba has.
-        progress: Told which fraction of the steps is done.
+        progress: Told which fraction of the steps is done, such as ``progress_bar()``.
 
     Returns:
         Final parameters and records. A path whose residual passes 1e150 is stopped and its step reported; the others
@@ -125,7 +125,7 @@ def online_sgd(
         first_replica: Number of the first replica.
         first_step: Number of the first step.
         threads: Number of threads; None for all that Numba has.
-        progress: Told which fraction of the steps is done.
+        progress: Told which fraction of the steps is done, such as ``progress_bar()``.
 
     Returns:
         Final parameters and records, as for ``sgd``.
