@@ -17,6 +17,8 @@ from simulate import streams
 
 MOST_CASES = 12
 """Distinctions of cases in both bounds together up to which they are compared."""
+MOST_TERMS = 3000
+"""Terms that the numerator or the denominator of a difference may have; with more, expanding takes minutes."""
 SPOT_CHECKS = 4000
 """Random values of the symbols at which what was shown is tried as well."""
 _GAP = sympy.Symbol("gap", positive=True)
@@ -133,7 +135,23 @@ def _by_signs(gap: sympy.Expr) -> bool:
         return False
     if not symbols:
         return bool(gap.is_nonnegative)
+    if math.comb(max(_degrees(gap)) + len(symbols), len(symbols)) > MOST_TERMS:
+        return False
     return theory.is_nonnegative(gap, dict.fromkeys(symbols, (0, None)))
+
+
+def _degrees(ratio: sympy.Expr) -> tuple[int, int]:
+    """Bound the degrees of numerator and denominator of a rational function before anything is expanded."""
+    if not ratio.args:
+        return int(ratio.is_Symbol), 0
+    if ratio.is_Pow:
+        above, below = (degree * abs(int(ratio.exp)) for degree in _degrees(ratio.base))
+        return (above, below) if ratio.exp > 0 else (below, above)
+    parts = [_degrees(part) for part in ratio.args]
+    below = sum(one for _, one in parts)
+    if ratio.is_Mul:
+        return sum(one for one, _ in parts), below
+    return max(above + below - own for above, own in parts), below
 
 
 def _by_squares(small: sympy.Expr, large: sympy.Expr) -> bool:
