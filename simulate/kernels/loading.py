@@ -8,7 +8,9 @@ import hashlib
 import importlib
 import importlib.util
 import os
+import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -54,7 +56,46 @@ class Kernel:
             with _one_process():
                 function.compile(signature)
             self._seen.add(signature)
-        return function(*arguments)
+        with _launch(numba):
+            return function(*arguments)
+
+
+_one_at_a_time = threading.RLock()
+
+
+@functools.cache
+def _first_process() -> int:
+    """Remember the process that ran a kernel first; a forked one inherits the answer."""
+    return os.getpid()
+
+
+@contextlib.contextmanager
+def _launch(numba: ModuleType) -> Iterator[None]:
+    """Keep from Numba's threads what would end the process.
+
+    Its own pool of threads (layer "workqueue") serves one caller at a time, and GNU's OpenMP does not survive a fork.
+
+    Args:
+        numba: the module.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        RuntimeError: in a forked process, where its parent has used OpenMP.
+    """
+    try:
+        layer = numba.threading_layer()
+    except ValueError:  # None was needed before.
+        layer = None
+    forked = _first_process() != os.getpid()
+    if forked and layer == "omp" and sys.platform == "linux":
+        raise RuntimeError(
+            "simulate: expected a process started by spawn or forkserver, got one forked from a process that has run "
+            "kernels, which OpenMP does not allow"
+        )
+    with contextlib.nullcontext() if layer in {"omp", "tbb"} else _one_at_a_time:
+        yield
 
 
 @contextlib.contextmanager

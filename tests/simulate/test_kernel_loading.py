@@ -88,3 +88,47 @@ def test_importing_simulate_loads_no_numba():
     code = f"import sys, simulate; {descent}; print('numba' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "False\n"
+
+
+TOGETHER = """
+import os, threading, numpy as np, simulate
+model, X = simulate.Linear(3), np.eye(3)
+def run(): return simulate.sgd(model, np.ones(3), X, np.zeros(3), 0.01, 20_000, replicas=8).theta
+expected, found = run(), []
+threads = [threading.Thread(target=lambda: found.append(run())) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(len(found) == 4 and all(np.array_equal(expected, one) for one in found))
+"""
+FORKED = """
+child = os.fork()
+if child == 0:
+    try:
+        run()
+    except RuntimeError as error:
+        print(error, flush=True)
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+"""
+
+
+def _run(program, layer):
+    environment = {**os.environ, "NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": "2"}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_threads_that_run_sgd_at_once_do_not_abort():
+    done = _run(TOGETHER, "workqueue")
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="OpenMP refuses forks on Linux")
+def test_a_forked_process_is_told_why_it_cannot_run():
+    done = _run(TOGETHER + FORKED, "omp")
+    if "omp" in done.stderr:
+        pytest.skip("this Numba has no OpenMP")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "True"
+    assert lines[1].startswith("simulate: expected a process started by spawn or forkserver")
+    assert lines[2] == "0"
