@@ -12,6 +12,8 @@ from ..streams import Seed, counter_key
 from ..validation import InputError, check_flag, check_integer
 
 MINIBATCHES, LABELS, INPUTS = 0, 1, 2
+LAST_STEP = 2**40
+"""Steps are numbered up to here, so that the numbers of the draws stay below 2^63 for minibatches of 2^23 numbers."""
 _MULTIPLIERS = np.array([0xD2511F53, 0xCD9E8D57], dtype=np.uint64)
 _WEYL = np.array([0x9E3779B9, 0xBB67AE85], dtype=np.uint32)
 _HALF = np.uint64(32)
@@ -105,9 +107,9 @@ def minibatches(
         InputError: If an argument is out of range, or ``batch`` exceeds ``n`` without replacement.
     """
     n, batch = check_batch(n, batch, replacement)
-    steps = check_integer("steps", steps, minimum=0)
+    steps = check_integer("steps", steps, minimum=0, maximum=LAST_STEP)
     replica = check_integer("replica", replica, minimum=0, maximum=2**32 - 1)
-    first_step = check_integer("first_step", first_step, minimum=0)
+    first_step = check_integer("first_step", first_step, minimum=0, maximum=LAST_STEP - steps)
     return indices(counter_key(seed), n, batch, steps, replica, replacement, first_step)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -191,6 +191,8 @@ def recording_times(record: Record, steps: int) -> np.ndarray:
     if record.at is None:
         spaced = np.geomspace(1, max(1, steps), DEFAULT_RECORDS).clip(max=steps)
         return np.unique(np.round([0, *spaced, steps]).astype(np.int64))
+    if not isinstance(record.at, Iterable):
+        raise InputError(f"at: expected a sequence of integers or None, got {describe(record.at)}")
     times = [check_integer("at", time, minimum=0, maximum=steps) for time in record.at]
     return np.unique(np.array(times, dtype=np.int64))
 
@@ -215,10 +217,21 @@ def check_record(record: object, size: int) -> Record:
     for name in ("loss", "loss_alignment", "centred", "parameters"):
         check_flag(name, getattr(record, name))
     check_integer("directional_alignment", record.directional_alignment, minimum=0)
-    if record.directions is not None:
-        vectors = record.directions.vectors
-        check_ndim("directions", vectors, 2, shape=f"(K, {size})")
-        check_shape("directions", vectors, (len(record.directions.eigenvalues), size), "to match the model's size")
-        for k in record.sharp:
-            check_integer("sharp", k, minimum=1, maximum=len(vectors))
-    return record
+    return record if record.directions is None else _with_checked_directions(record, size)
+
+
+def _with_checked_directions(record: Record, size: int) -> Record:
+    """Check directions, and along how many of them energies are wanted."""
+    given = record.directions
+    if not isinstance(given, Directions):
+        raise InputError(f"directions: expected simulate.Directions or None, got {describe(given)}")
+    _, arrays = real_arrays(eigenvalues=given.eigenvalues, directions=given.vectors, reference=given.reference)
+    values, vectors, reference = (np.asarray(to_host(one), dtype=np.float64) for one in arrays)
+    check_ndim("directions", vectors, 2, shape=f"(K, {size})")
+    check_shape("directions", vectors, (len(vectors), size), "to match the model's size")
+    check_shape("eigenvalues", values, (len(vectors),), "to match directions")
+    check_shape("reference", reference, (size,), "to match the model's size")
+    if not isinstance(record.sharp, Sequence | np.ndarray) or isinstance(record.sharp, str) or not len(record.sharp):
+        raise InputError(f"sharp: expected one or more integers, got {describe(record.sharp)}")
+    sharp = tuple(check_integer("sharp", k, minimum=1, maximum=len(vectors)) for k in record.sharp)
+    return replace(record, directions=Directions(values, vectors, reference), sharp=sharp)

@@ -17,6 +17,7 @@ from ..models import Model
 from ..streams import Seed, counter_key
 from ..validation import Array, InputError, check_integer, check_ndim, check_shape, describe
 from .compiled import Compiled
+from .draws import LAST_STEP
 from .engines import Engine, Fresh, Samples
 from .ensembles import Ensemble, Interrupted
 from .interrupts import deferred_interrupt
@@ -68,13 +69,15 @@ class Run:
         y: np.ndarray,
     ) -> Ensemble:
         """Check what is left to check, and run; X and y are where the loss is taken."""
-        self.steps = check_integer("steps", self.steps, minimum=0)
-        self.replicas = check_integer("replicas", self.replicas, minimum=1)
-        self.first_step = check_integer("first_step", self.first_step, minimum=0)
+        self.steps = check_integer("steps", self.steps, minimum=0, maximum=LAST_STEP)
+        self.replicas = check_integer("replicas", self.replicas, minimum=1, maximum=2**32)
+        self.first_step = check_integer("first_step", self.first_step, minimum=0, maximum=LAST_STEP - self.steps)
         limit = 2**32 - self.replicas
         self.first_replica = check_integer("first_replica", self.first_replica, minimum=0, maximum=limit)
         if self.threads is not None:
             self.threads = check_integer("threads", self.threads, minimum=1)
+        if self.progress is not None and not callable(self.progress):
+            raise InputError(f"progress: expected a function of one number, got {describe(self.progress)}")
         rates = learning_rates(lr, self.steps, schedule, self.first_step)
         record = check_record(self.record, self.model.size)
         engine = self._engine(xp, self._starts(xp, theta0))

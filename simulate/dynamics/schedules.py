@@ -123,7 +123,7 @@ def learning_rates(lr: float, steps: int, schedule: Schedule | Sequence[float] |
     if schedule is None:
         return np.full(steps, lr)
     if callable(schedule):
-        _, (factors,) = real_arrays(schedule=np.asarray(schedule(numbers), dtype=np.float64))
+        _, (factors,) = real_arrays(schedule=np.asarray(schedule(numbers)))
     else:
         _, (given,) = real_arrays(schedule=schedule)
         factors = given[first_step : first_step + steps] if given.ndim == 1 else given

@@ -1,5 +1,7 @@
 """What the simulators refuse, in one line each."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -21,11 +23,11 @@ def sgd(**changes):
         ({"lr": -1}, r"lr: expected a finite real number > 0, got -1\.0"),
         ({"lr": float("nan")}, r"lr: expected a finite real number > 0, got nan"),
         ({"lr": True}, r"lr: expected a finite real number > 0, got bool True"),
-        ({"steps": -1}, r"steps: expected an integer >= 0, got int -1"),
-        ({"steps": 1.5}, r"steps: expected an integer >= 0, got float 1\.5"),
+        ({"steps": -1}, r"steps: expected an integer >= 0 and <= 1099511627776, got int -1"),
+        ({"steps": 1.5}, r"steps: expected an integer >= 0 and <= 1099511627776, got float 1\.5"),
         ({"batch": 6, "replacement": False}, r"batch: expected at most n = 5 without replacement, got 6"),
         ({"batch": 0}, r"batch: expected an integer >= 1, got int 0"),
-        ({"replicas": 0}, r"replicas: expected an integer >= 1, got int 0"),
+        ({"replicas": 0}, r"replicas: expected an integer >= 1 and <= 4294967296, got int 0"),
         ({"theta0": np.zeros(4)}, r"theta0: expected shape \(3,\) to match the model's size, got shape \(4,\)"),
         ({"theta0": np.zeros((2, 3)), "replicas": 3}, r"theta0: expected shape \(3, 3\) to match replicas"),
         ({"y": np.zeros(4)}, r"y: expected shape \(5,\) to match X, got shape \(4,\)"),
@@ -42,6 +44,17 @@ def sgd(**changes):
         ({"record": simulate.Record(at=[5])}, r"at: expected an integer >= 0 and <= 4, got int 5"),
         ({"record": simulate.Record(directional_alignment=-1)}, r"directional_alignment: expected an integer >= 0"),
         ({"record": simulate.Record(loss=1)}, r"loss: expected True or False"),
+        ({"record": simulate.Record(at=3)}, r"at: expected a sequence of integers or None, got int 3"),
+        ({"replicas": 2**32 + 1}, r"replicas: expected an integer >= 1 and <= 4294967296, got int 4294967297"),
+        ({"first_replica": 2**32}, r"first_replica: expected an integer >= 0 and <= 4294967295, got int 4294967296"),
+        (
+            {"first_step": 2**63},
+            r"first_step: expected an integer >= 0 and <= 1099511627772, got int 9223372036854775808",
+        ),
+        ({"steps": 2**70}, r"steps: expected an integer >= 0 and <= 1099511627776, got int 1180591620717411303424"),
+        ({"schedule": lambda steps: "fast"}, r"schedule: expected an array of real numbers, got dtype <U4"),
+        ({"progress": 3}, r"progress: expected a function of one number, got int 3"),
+        ({"record": simulate.Record(directions=3)}, r"directions: expected simulate\.Directions or None, got int 3"),
     ],
 )
 def test_sgd_refuses(changes, message):
@@ -54,6 +67,15 @@ def test_directions_must_fit():
     directions = simulate.eigen_directions(MODEL, THETA, X)
     with pytest.raises(simulate.InputError, match=r"sharp: expected an integer >= 1 and <= 3, got int 4"):
         sgd(record=simulate.Record(directions=directions, sharp=(4,)))
+    for sharp in ((), 3, "1"):
+        with pytest.raises(simulate.InputError, match=r"sharp: expected one or more integers, got "):
+            sgd(record=simulate.Record(directions=directions, sharp=sharp))
+    short = dataclasses.replace(directions, reference=np.zeros(2))
+    with pytest.raises(simulate.InputError, match=r"reference: expected shape \(3,\) to match the model's size"):
+        sgd(record=simulate.Record(directions=short))
+    few = dataclasses.replace(directions, eigenvalues=[1.0])
+    with pytest.raises(simulate.InputError, match=r"eigenvalues: expected shape \(3,\) to match directions"):
+        sgd(record=simulate.Record(directions=few))
     other = simulate.eigen_directions(simulate.Linear(2), np.zeros(2), X[:, :2])
     with pytest.raises(simulate.InputError, match=r"directions: expected shape \(2, 3\) to match the model's size"):
         sgd(record=simulate.Record(directions=other))
