@@ -114,6 +114,8 @@ def linearised_sgd(
     """
     xp, (J, w0) = real_arrays(X_or_J=X_or_J, w0=w0)
     check_ndim("X_or_J", J, 2, shape="(n, p)")
+    check_ndim("w0", w0, 1, 2, shape=f"({J.shape[1]},) or (replicas, {J.shape[1]})")
+    check_shape("w0", w0, (*w0.shape[:-1], J.shape[1]), "to match X_or_J")
     targets = xp.zeros_like(J[:, 0])
     if residual is not None:
         _, (_, offset) = real_arrays(X_or_J=J, residual=residual)

@@ -39,7 +39,8 @@ class Record:
         at: steps to record; None for 0, the last one and at most 64 between them, evenly spaced in their logarithm.
         loss: whether to record the loss L(θ) = ‖r‖²/(2n).
         loss_alignment: whether to record μ(θ).
-        directional_alignment: along how many of the sharpest eigen-directions of G(θ) to record g(θ; u_k).
+        directional_alignment: along how many of the sharpest eigen-directions of G(θ) to record g(θ; u_k); NaN where
+            G has fewer.
         centred: whether alignments use the noise covariance Σ in place of the second moment Σ₁.
         directions: eigen-directions along which energies λ_i <u_i, θ − θ*>² are taken, or None.
         sharp: numbers k for which to record the energy along the k sharpest of the directions ("sharp") and along the
@@ -132,7 +133,7 @@ class Recorder:
                 mu[r] = loss_alignment(gram, residuals[r], centred=record.centred)
             if record.directional_alignment:
                 _, along = directional_alignment(
-                    gram, residuals[r], centred=record.centred, k=record.directional_alignment
+                    gram, residuals[r], centred=record.centred, k=min(record.directional_alignment, len(gram))
                 )
                 g[r, : len(along)] = along
         if record.loss_alignment:

@@ -110,6 +110,8 @@ def test_a_minimum_that_is_none_is_refused_with_its_gradient():
     with pytest.raises(simulate.InputError, match=r"theta: expected a minimum") as caught:
         simulate.linearise(MODEL, THETA, X, Y)
     assert f"got {gradient:.3g}" in str(caught.value)
+    with pytest.raises(simulate.InputError, match=r"w0: expected shape \(3,\) to match X_or_J, got shape \(2,\)"):
+        simulate.linearised_sgd(X, THETA[:2], 0.1, 3)
     with pytest.raises(simulate.InputError, match=r"residual: expected a minimum.* at most 1e-06, got"):
         simulate.linearised_sgd(X, THETA, 0.1, 3, residual=Y)
     minimum = np.linalg.lstsq(X, Y, rcond=None)[0]

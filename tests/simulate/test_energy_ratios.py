@@ -165,3 +165,11 @@ def test_bad_designs():
             simulate.alignment_constants(X)
         with pytest.raises(simulate.InputError, match=r"^X: [^\n]*$"):
             simulate.energy_ratios(X, np.ones((1, 4, 4)))
+
+
+@pytest.mark.parametrize("scale", [5e-324, 1e-200, 1e200, 1e308])
+def test_constants_at_the_ends_of_float64(scale):
+    X = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    found, expected = simulate.alignment_constants(X * scale), simulate.alignment_constants(X)
+    np.testing.assert_allclose([found.A1, found.A2], [expected.A1, expected.A2], rtol=1e-12)
+    assert np.all((found.eigenvalues == 0) | np.isinf(found.eigenvalues))

@@ -180,6 +180,16 @@ def test_recorded_numbers_are_those_of_the_definitions(model, samples):
     np.testing.assert_allclose(run.standard_error("loss"), run.values["loss"].std(axis=1, ddof=1) / np.sqrt(3))
 
 
+def test_alignments_along_more_directions_than_there_are_samples(samples):
+    X, y = samples
+    record = simulate.Record(at=[0, 5], directional_alignment=5)
+    run = simulate.sgd(MODELS["linear"], np.ones(D), X[:2], y[:2], LR, 5, record=record)
+    recorded = run.values["directional_alignment"]
+    assert recorded.shape == (2, 1, 5)
+    assert np.all(np.isfinite(recorded[..., :2]))
+    assert np.all(np.isnan(recorded[..., 2:]))
+
+
 def test_memory_does_not_grow_with_the_steps(samples):
     X, y = samples
     run = simulate.sgd(MODELS["linear"], np.zeros(D), X, y, LR, 100_000, replicas=2)

@@ -93,6 +93,8 @@ def alignment_constants(X: object) -> AlignmentConstants:
         directional_alignment_range(inputs, design.U[:, i], centred=True).witnesses[side]
         for side, i in enumerate((low, high))
     ]
+    with np.errstate(over="ignore", under="ignore"):
+        witnesses = np.stack(ends) / scale
     return AlignmentConstants(
         A1=float(inf[low]),
         A2=float(sup[high]),
@@ -100,7 +102,7 @@ def alignment_constants(X: object) -> AlignmentConstants:
         inf=inf,
         sup=sup,
         directions=(low, high),
-        witnesses=np.stack(ends) / scale,
+        witnesses=witnesses,
         eigenvectors=design.U,
     )
 

@@ -50,9 +50,10 @@ class RangeDesign(NamedTuple):
         """Eigenvalues of G.
 
         Returns:
-            Shape (r,), descending; not scaled.
+            Shape (r,), descending; not scaled, infinite beyond float64.
         """
-        return self.values * self.scale * self.scale
+        with np.errstate(over="ignore", under="ignore"):
+            return self.values * self.scale * self.scale
 
 
 def range_design(X: object) -> RangeDesign:
