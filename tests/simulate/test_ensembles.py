@@ -305,6 +305,7 @@ def test_a_signal_in_the_middle_of_a_piece_leaves_a_state_of_the_run(samples, mo
         if len(calls) == 2:
             signal.raise_signal(signal.SIGINT)
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr(compiled.Compiled, "advance", advance_and_press)
     with pytest.raises(simulate.Interrupted, match="interrupted after") as caught:
         simulate.sgd(MODELS["linear"], np.zeros(D), X, y, LR, 500, replicas=2, seed=1)
@@ -313,7 +314,7 @@ def test_a_signal_in_the_middle_of_a_piece_leaves_a_state_of_the_run(samples, mo
     assert left.steps == calls[-1] < 500
     expected = simulate.sgd(MODELS["linear"], np.zeros(D), X, y, LR, left.steps, replicas=2, seed=1)
     np.testing.assert_array_equal(left.theta, expected.theta)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
 
 
 def test_an_interrupted_run_leaves_what_it_has(samples):
