@@ -244,3 +244,10 @@ def test_bad_input(arguments, name):
 def test_bad_online_input(arguments, name):
     with pytest.raises(simulate.InputError, match=rf"^{name}: [^\n]*$"):
         simulate.online_escape_rate(**{"spectrum": [1.0], "lr": 0.1, **arguments})
+
+
+def test_a_rate_of_zero():
+    found = simulate.escape_rate([[1.0]], 1.0)
+    assert found.rate == found.lower == 0
+    assert 0 <= found.upper < 1e-12
+    assert found.eigenmatrix.tolist() == [[1.0]]

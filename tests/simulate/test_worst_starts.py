@@ -254,3 +254,17 @@ def test_bad_online_input(change, name):
     for function in (simulate.online_worst_flat_to_sharp, simulate.online_worst_growth):
         with pytest.raises(simulate.InputError, match=rf"^{name}: [^\n]*$"):
             function(**{"spectrum": [2.0, 1.0], "lr": 0.1, "steps": 2, **change})
+
+
+def test_starts_whose_loss_one_step_takes_to_zero():
+    # One sample, or descent on equal curvatures: no start has a growth from the second step on.
+    for X, lr, batch, replacement in (([[1.0]], 1.0, 1, True), (np.eye(2), 2.0, 2, False)):
+        growth = simulate.worst_growth(X, lr, 3, batch, replacement)
+        assert growth.step_inf[0] == growth.step_sup[0] == 0
+        assert np.all(np.isnan([growth.step_inf[1:], growth.step_sup[1:]]))
+        np.testing.assert_array_equal(growth.total_sup, [1, 0, 0, 0])
+    # Descent removes the sharp direction: what is left lies in the flat one.
+    found = simulate.worst_flat_to_sharp(np.diag([2.0, 1.0]), 0.5, 3, None, 2, False)
+    assert np.all(np.isinf([found.inf[1:], found.sup[1:]]))
+    np.testing.assert_array_equal(np.abs(found.inf_witnesses[1:, 0]), [[0, 1]] * 3)
+    assert np.all(np.isnan(simulate.worst_flat_to_sharp(np.eye(2), 2.0, 1, None, 2, False).inf[1]))

@@ -152,10 +152,10 @@ def _with_noise(step: RangeStep) -> tuple[float, float, float, np.ndarray]:
     image = step.apply(M[None])[0]
     rate = float(np.sum(M * image) / np.sum(M * M))
     M = _polished(step, M, rate)
-    slack = _relative_rounding(step) * (1 + float(np.max(np.abs(step.entrywise))) / rate)
-    lower = rate * (1 - slack)
+    lower = max(0.0, rate - _relative_rounding(step) * (rate + float(np.max(np.abs(step.entrywise)))))
     upper = collatz_wielandt(step, M)
-    if not upper <= rate * (1 + WANTED_GAP):
+    # A rate of zero is that of a loss which one step takes to zero.
+    if rate > 0 and not upper <= rate * (1 + WANTED_GAP):
         upper = min(upper, _bound_by_resolvent(step, M, rate))
     return rate, lower, max(upper, lower), M
 

@@ -73,7 +73,8 @@ def worst_flat_to_sharp(
     """Smallest and largest D_k(t) of SGD on a linear model over every start, for every time and k.
 
     D_k(t) at the start w is wᵀ T^t(Λ_Y) w / wᵀ T^t(Λ_X) w, with Λ_Y = Σ_{i>k} λ_i u_i u_iᵀ and Λ_X the rest of G. A
-    start whose loss at time t is zero up to rounding has no D_k(t) and is left out.
+    start whose loss at time t is zero up to rounding has no D_k(t) and is left out; where no other is left, D_k(t) is
+    NaN.
 
     O(steps K (n r² + r³)), or O(steps K r⁴) where that is less; O(steps K d) memory.
 
@@ -116,7 +117,7 @@ def worst_growth(X: object, lr: float, steps: int, batch: int = 1, replacement: 
     """Smallest and largest growth of the expected loss of SGD over every start, in one step and in t steps.
 
     E L(t) at the start w is ½ wᵀ T^t(G) w. A start whose loss at time t is zero up to rounding is left out of the
-    growth from t to t + 1. O(steps (n r² + r³)).
+    growth from t to t + 1; where no other start is left, that growth is NaN. O(steps (n r² + r³)).
 
     Args:
         X: Inputs, shape (n, d), finite, of any library; the computation is on the host.
@@ -224,15 +225,19 @@ def _extreme_ratios(flat: np.ndarray, both: np.ndarray) -> tuple[np.ndarray, np.
 
 def _extreme_ratios_of_diagonals(flat: np.ndarray, both: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The same for diagonal matrices: at coordinates of positive energy."""
-    energies = np.diagonal(both)
-    parts = np.diagonal(flat, axis1=1, axis2=2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = parts / (energies - parts)
-    places = np.stack([
-        np.argmin(np.where(energies > 0, ratios, np.inf), axis=1),
-        np.argmax(np.where(energies > 0, ratios, -np.inf), axis=1),
-    ])
-    return np.take_along_axis(ratios[None], places[..., None], axis=2)[..., 0], np.eye(len(both))[places]
+    kept = np.flatnonzero(np.diagonal(both) > 0)
+    if not len(kept):
+        return _no_extremes(len(flat), len(both))
+    parts = np.diagonal(flat, axis1=1, axis2=2)[:, kept]
+    with np.errstate(divide="ignore"):
+        ratios = parts / (np.diagonal(both)[kept] - parts)
+    places = np.stack([np.argmin(ratios, axis=1), np.argmax(ratios, axis=1)])
+    return np.take_along_axis(ratios[None], places[..., None], axis=2)[..., 0], np.eye(len(both))[kept[places]]
+
+
+def _no_extremes(count: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Quotients where no start is left that has one, and the first coordinate in place of their starts."""
+    return np.full((2, count), np.nan), np.broadcast_to(np.eye(size)[0], (2, count, size))
 
 
 def _end_vectors(matrices: np.ndarray) -> np.ndarray:
@@ -249,7 +254,8 @@ def _end_vectors(matrices: np.ndarray) -> np.ndarray:
     size = matrices.shape[-1]
     values = np.linalg.eigvalsh(matrices)
     # Shifts just outside the spectrum keep the shifted matrices definite.
-    margins = 4 * sys.float_info.epsilon * math.sqrt(size) * np.max(np.abs(values), axis=-1)
+    largest = np.max(np.abs(values), axis=-1)
+    margins = 4 * sys.float_info.epsilon * math.sqrt(size) * np.where(largest > 0, largest, 1.0)
     start = np.random.default_rng(0).standard_normal(size)
     ends = []
     for shifts in (values[:, 0] - margins, values[:, -1] + margins):
@@ -277,6 +283,8 @@ def _extremes(numerators: np.ndarray, denominator: np.ndarray) -> tuple[np.ndarr
     # With a unit diagonal, directions of small energy count as much as others.
     sizes, turn = np.linalg.eigh(denominator * np.outer(inverse, inverse))
     kept = sizes > 4 * len(sizes) * sys.float_info.epsilon * sizes[-1]
+    if not np.any(kept):
+        return _no_extremes(len(numerators), len(denominator))
     whiten = inverse[:, None] * turn[:, kept] / np.sqrt(sizes[kept])
     starts = _end_vectors(whiten.T @ numerators @ whiten) @ whiten.T
     # The quotients at the vectors themselves: attained, and accurate to second order in the vectors.
