@@ -72,6 +72,18 @@ def test_rounding_of_a_bound_refutes_nothing(shared, base, changes):
     assert verdict.state in {State.HOLDS, State.INCONCLUSIVE}
 
 
+@pytest.mark.parametrize(
+    ("base", "changes"),
+    [
+        ("5.2-growth", {"lower": "2*beta**2*A2 + 1e20 - 1e20"}),
+        ("5.2-threshold", {"upper": "0.01*sqrt(A2)*1e200*1e200*1e-200*1e-200"}),
+    ],
+)
+def test_bounds_that_rounding_hides_are_not_vacuous(shared, base, changes):
+    verdict, _, _ = claims.judge(theory.statement(base).replace(**changes), shared)
+    assert verdict.state in {State.INCONCLUSIVE, State.VIOLATED}
+
+
 def test_a_bound_beyond_floats_is_read_as_written(shared):
     # True: at least ten times the original. Read as 1/100000 of it, it was refuted at many steps.
     upper = "1e4*R*(q/(beta - 1)**2)**t/(1e-3)**(-1)"

@@ -183,7 +183,8 @@ def judge_points(
     evidence = _by_name(tested, witness is not None)
     if witness is None:
         context.progress(0.9, "what covers all other points")
-        evidence += _elsewhere(statement, all(one.trivial for one in tested))
+        trivial = all(one.trivial for one in tested)
+        evidence += [_rounded()] if trivial and _hidden(statement, points) else _elsewhere(statement, trivial)
     state = combine([e.state for e in evidence])
     deciding = next((e for e in reversed(evidence) if e.state is state), evidence[0])
     opening = {
@@ -303,6 +304,24 @@ def _evidence(name: str, group: Sequence[_Tested], confirmed: bool) -> Evidence:
 
 def _counted(number: int) -> str:
     return "1 point" if number == 1 else f"{number} points"
+
+
+def _hidden(statement: theory.Statement, points: Sequence[Points]) -> bool:
+    """Say whether bounds that say nothing in floats do with many digits, at one point of each group."""
+    for one in points:
+        index = tuple(size - 1 for size in one.low.shape)
+        symbols = {name: float(np.broadcast_to(value, one.low.shape)[index]) for name, value in one.symbols.items()}
+        for side in SIDES:
+            bound = np.asarray(one.precisely(statement, side, symbols))
+            if not one.says_nothing(bound, side):
+                return True
+    return False
+
+
+def _rounded() -> Evidence:
+    """Say that bounds are lost in rounding errors."""
+    finding = "in floats the bounds say nothing at any of them, with many digits they do: written otherwise they can be"
+    return Evidence("all points", f"{finding} judged", State.INCONCLUSIVE)
 
 
 def _elsewhere(statement: theory.Statement, trivial: bool) -> list[Evidence]:
