@@ -271,6 +271,13 @@ def test_bounds_that_say_nothing_are_vacuous(shared, base, changes):
     assert verdict.state is State.VACUOUS
 
 
+def test_bounds_that_speak_only_where_nothing_is_tried_are_inconclusive(shared):
+    verdict, _, _ = claims.judge(altered("5.2", {"lower": "where(t >= 1000, 1000, 0)"}), shared)
+    check_form(verdict)
+    assert verdict.state is State.INCONCLUSIVE
+    assert "where nothing was tried" in verdict.summary
+
+
 def test_a_proof_of_other_bounds_does_not_count(shared):
     """A statement that was put together by hand keeps the original's proof; it does not show the new bounds."""
     original = theory.statement("5.2-growth")

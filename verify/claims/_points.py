@@ -326,9 +326,12 @@ def _rounded() -> Evidence:
 
 def _elsewhere(statement: theory.Statement, trivial: bool) -> list[Evidence]:
     """Say what covers the points that were not tried."""
-    if trivial:
-        return [Evidence("all points", "the bounds say nothing at any of them", State.VACUOUS)]
     original = theory.statement(statement.base)
+    if trivial and nowhere_stronger(statement, original):
+        return [Evidence("all points", "the bounds say nothing at any of them", State.VACUOUS)]
+    if trivial:
+        finding = "the bounds say nothing at any of them, but perhaps elsewhere, where nothing was tried"
+        return [Evidence("all points", finding, State.INCONCLUSIVE)]
     # Not "is it altered": what a proof shows is the catalogue's bounds, whatever else was changed.
     if (statement.lower, statement.upper) == (original.lower, original.upper):
         return proof_evidence(original)
