@@ -98,7 +98,7 @@ expected, found = run(), []
 threads = [threading.Thread(target=lambda: found.append(run())) for _ in range(4)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
-print(len(found) == 4 and all(np.array_equal(expected, one) for one in found))
+print(len(found) == 4 and all(np.array_equal(expected, one) for one in found), flush=True)
 """
 FORKED = """
 child = os.fork()
