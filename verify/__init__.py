@@ -15,22 +15,43 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from verify.comparing import Comparison, compare
     from verify.errors import VerifyError
     from verify.figures.making import FigureResult, figure
+    from verify.reading import load
+    from verify.report.exports import export
     from verify.running import Interrupted, RunResult, run
     from verify.verdict import Basis, State, Verdict
 
-__all__ = ["Basis", "FigureResult", "Interrupted", "RunResult", "State", "Verdict", "VerifyError", "figure", "run"]
+__all__ = [
+    "Basis",
+    "Comparison",
+    "FigureResult",
+    "Interrupted",
+    "RunResult",
+    "State",
+    "Verdict",
+    "VerifyError",
+    "compare",
+    "export",
+    "figure",
+    "load",
+    "run",
+]
 
 _HOMES = {
     "Basis": "verdict",
+    "Comparison": "comparing",
     "FigureResult": "figures.making",
     "Interrupted": "running",
     "RunResult": "running",
     "State": "verdict",
     "Verdict": "verdict",
     "VerifyError": "errors",
+    "compare": "comparing",
+    "export": "report.exports",
     "figure": "figures.making",
+    "load": "reading",
     "run": "running",
 }
 

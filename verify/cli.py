@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import os
 import sys
 import traceback
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from verify import cli_reports, completion
 from verify.commands import PROGRAM
+from verify.console import Verbose, complain, interrupted, say, stoppable
 from verify.errors import VerifyError
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 BAD_USAGE = 2
 INTERNAL_ERROR = 70
-INTERRUPTED = 130
 
 # Errors that are one line already; a module that is not loaded cannot have raised its own.
 _ONE_LINE = (
@@ -33,24 +31,10 @@ app = typer.Typer(
     name=PROGRAM,
     help="Check theorems on the geometry of SGD noise against exact worst cases and real data.",
     epilog="Start with: noise-geometry verify",
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-
-def _stoppable(command: Callable[..., int]) -> Callable[..., int]:
-    """Answer the interrupt key before the option parser does, each version of which has its own idea."""
-
-    @functools.wraps(command)
-    def answering(*arguments: Any, **options: Any) -> int:
-        try:
-            return command(*arguments, **options)
-        except KeyboardInterrupt as interrupt:
-            return _interrupted(interrupt)
-
-    return answering
 
 
 @app.callback(invoke_without_command=True)
@@ -61,10 +45,10 @@ def _root(
     if version:
         from verify.environment import program_version
 
-        _say(f"{PROGRAM} {program_version()}\n")
+        say(f"{PROGRAM} {program_version()}\n")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        _say(context.get_help() + "\n")
+        say(context.get_help() + "\n")
 
 
 @app.command(
@@ -86,10 +70,11 @@ def _root(
     """,
     epilog="A conjecture of your own: --replace changes a field of one statement, and the result is judged like it.",
 )
-@_stoppable
+@stoppable
 def _verify(
     claims: Annotated[
-        list[str] | None, typer.Argument(metavar="CLAIM", show_default=False, help="What to judge.")
+        list[str] | None,
+        typer.Argument(metavar="CLAIM", show_default=False, help="What to judge.", autocompletion=completion.claims),
     ] = None,
     replace: Annotated[
         list[str] | None,
@@ -100,7 +85,9 @@ def _verify(
             "title; may be repeated; nothing after = drops it.",
         ),
     ] = None,
-    profile: Annotated[str, typer.Option(metavar="quick|full", help="How much to compute.")] = "quick",
+    profile: Annotated[
+        str, typer.Option(metavar="quick|full", help="How much to compute.", autocompletion=completion.profiles)
+    ] = "quick",
     seed: Annotated[str, typer.Option(metavar="N", help="What fixes every random number.")] = "0",
     workers: Annotated[
         str | None, typer.Option(metavar="N", show_default=False, help="Processes; by default one on each CPU.")
@@ -111,11 +98,12 @@ def _verify(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON and nothing else.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the last line only.")] = False,
+    verbose: Verbose = False,
 ) -> int:
     import verify
 
     wanted = _replaced(claims or [], replace) if replace else (claims or None)
-    silent = json or quiet or sys.stderr is None or not sys.stderr.isatty()
+    silent = json or quiet or verbose or sys.stderr is None or not sys.stderr.isatty()
     result = verify.run(
         wanted,
         profile=profile,
@@ -125,15 +113,15 @@ def _verify(
         progress=not silent,
     )
     if json:
-        _say(result.to_json() + "\n")
+        say(result.to_json() + "\n")
     elif quiet:
         from verify.report.wording import headline
 
-        _say(headline(result) + "\n")
+        say(headline(result) + "\n")
     else:
         from verify.report.terminal import render
 
-        _say(render(result, sys.stdout))
+        say(render(result, sys.stdout))
     return result.exit_code
 
 
@@ -150,11 +138,15 @@ def _verify(
       noise-geometry theory 4.3 --latex
     """,
 )
-@_stoppable
+@stoppable
 def _theory(
-    identifier: Annotated[str | None, typer.Argument(metavar="ID", show_default=False, help="Which to show.")] = None,
+    identifier: Annotated[
+        str | None,
+        typer.Argument(metavar="ID", show_default=False, help="Which to show.", autocompletion=completion.statements),
+    ] = None,
     latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    verbose: Verbose = False,
 ) -> int:
     import theory
     from verify.report import statement as writing
@@ -163,13 +155,13 @@ def _theory(
         raise VerifyError("--json: expected one of --latex and --json, got both")
     statements = theory.statements() if identifier is None else [theory.statement(identifier)]
     if latex:
-        _say("\n".join(statement.latex() for statement in statements))
+        say("\n".join(statement.latex() for statement in statements))
         return 0
     if identifier is None:
-        _say(writing.listing_json(statements) if json else writing.listing(statements))
+        say(writing.listing_json(statements) if json else writing.listing(statements))
         return 0
     steps = statements[0].proof.run() if statements[0].proof else []
-    _say(writing.page_json(statements[0], steps) if json else writing.page(statements[0], steps))
+    say(writing.page_json(statements[0], steps) if json else writing.page(statements[0], steps))
     return int(any(step.status == "failed" for step in steps))
 
 
@@ -186,9 +178,12 @@ def _theory(
       noise-geometry figure 1 --seed 1 --out my-figure
     """,
 )
-@_stoppable
+@stoppable
 def _figure(
-    identifier: Annotated[str | None, typer.Argument(metavar="ID", show_default=False, help="Which to make.")] = None,
+    identifier: Annotated[
+        str | None,
+        typer.Argument(metavar="ID", show_default=False, help="Which to make.", autocompletion=completion.figures),
+    ] = None,
     seed: Annotated[str, typer.Option(metavar="N", help="What fixes every random number.")] = "0",
     workers: Annotated[
         str | None, typer.Option(metavar="N", show_default=False, help="Processes; by default one on each CPU.")
@@ -199,12 +194,14 @@ def _figure(
             metavar="DIR", show_default=False, help="New or empty folder; by default results/figure-<ID>-<time>-<seed>."
         ),
     ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the last line only.")] = False,
+    verbose: Verbose = False,
 ) -> int:
     from verify import figures
 
     if identifier is None:
-        _say(figures.listing())
+        say(figures.listing_json() if json else figures.listing())
         return 0
     figures.entry(identifier)
     import verify
@@ -214,10 +211,13 @@ def _figure(
         seed=_integer("seed", seed, 0),
         out=out,
         workers=None if workers is None else _integer("workers", workers, 1),
-        progress=False if quiet else None,
+        progress=False if quiet or json or verbose else None,
     )
-    _say(made.headline() + "\n" if quiet else made.text())
+    say(made.to_json() + "\n" if json else made.headline() + "\n" if quiet else made.text())
     return 0
+
+
+cli_reports.add_to(app)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -241,7 +241,7 @@ def _status(arguments: list[str]) -> int:
     try:
         return int(app(args=arguments, prog_name=PROGRAM, standalone_mode=False) or 0)
     except KeyboardInterrupt as interrupt:
-        return _interrupted(interrupt)
+        return interrupted(interrupt)
     except MemoryError:
         return _refuse("memory: expected enough for this run, got none left")
     except Exception as error:
@@ -250,7 +250,7 @@ def _status(arguments: list[str]) -> int:
         if isinstance(error, _known_errors()):
             return _refuse(str(error))
         traceback.print_exc()
-        _complain(f"internal error: {type(error).__name__}: {error}")
+        complain(f"internal error: {type(error).__name__}: {error}")
         return INTERNAL_ERROR
 
 
@@ -258,39 +258,9 @@ def _known_errors() -> tuple[type[Exception], ...]:
     return tuple(getattr(sys.modules[module], name) for module, name in _ONE_LINE if module in sys.modules)
 
 
-def _interrupted(cause: BaseException) -> int:
-    """Say what an interrupted run has kept."""
-    _complain(str(cause) or "interrupted")
-    return INTERRUPTED
-
-
 def _refuse(message: str) -> int:
-    _complain(f"error: {message}")
+    complain(f"error: {message}")
     return BAD_USAGE
-
-
-def _complain(message: str) -> None:
-    """Write one line to the standard error stream."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        sys.stderr.write(f"{PROGRAM}: {' '.join(message.split())}\n")
-        sys.stderr.flush()
-
-
-def _say(text: str) -> None:
-    """Write to the standard output stream; a reader that has left is no error."""
-    if sys.stdout is None:
-        return
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python would try to flush the rest at its end.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise VerifyError(f"standard output: expected to write to it, got: {os.strerror(error.errno or 0)}") from None
 
 
 def _integer(name: str, text: str, least: int) -> int:

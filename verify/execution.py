@@ -7,6 +7,7 @@ split among threads rounds differently. Workers are started only once there is e
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -32,6 +33,7 @@ Result = TypeVar("Result")
 # A worker takes about a second to start and import SciPy, on a core that it shares with the others.
 WORK_WORTH_WORKERS = 1.5
 SECONDS_PER_CHUNK = 0.25
+_LOGGER = logging.getLogger(__name__)
 
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL", "BLIS", "NUMEXPR", "NUMBA")} | {
     "VECLIB_MAXIMUM_THREADS": "1"
@@ -119,6 +121,7 @@ class Executor:
         if self._pool is None:
             try:
                 self._pool = ProcessPoolExecutor(self.workers, mp_context=self._context)
+                _LOGGER.debug("the work is worth worker processes: up to %d", self.workers)
             except (OSError, ImportError, NotImplementedError):
                 self._alone = True
         return self._pool

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import difflib
 import json
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from theory import Statement
 
 PROFILES = ("quick", "full")
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,7 @@ class _Job:
             "environment": self._environment,
         }
         folder = RunFolder.create(out, description)
+        _LOGGER.info("%s, up to %d workers, into %s", self._command(), executor.workers, folder.path)
         try:
             with sink, executor:
                 for index, claim in enumerate(self._claims):
@@ -238,11 +241,14 @@ class _Job:
         from verify import claims
 
         claim = self._claims[index]
+        _LOGGER.info("claim %s, %d of %d", _identifier(claim), index + 1, len(self._claims))
         started = time.perf_counter()
         context = _context(self._profile, self._seed, executor, sink, self._shared)
         verdict, controls, observations = claims.judge(claim, context)
         seconds = verdict.seconds or time.perf_counter() - started
         verdict = dataclasses.replace(verdict, claim=self._unique(verdict.claim), seconds=seconds)
+        refuted = sum(control.state is State.VIOLATED for control in controls)
+        _LOGGER.info("%s %s, %d of %d controls refuted", verdict.claim, verdict.state, refuted, len(controls))
         folder.write_observations(verdict.claim, _table(observations))
         self._outcomes.append(Outcome(verdict, tuple(controls), self._commands[index], _latex(claim)))
         folder.write_text(VERDICTS, self._result(folder).to_json() + "\n")

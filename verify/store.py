@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import re
 import sys
@@ -23,6 +24,7 @@ MANIFEST = "manifest.json"
 VERDICTS = "verdicts.json"
 REPORT = "report.html"
 OBSERVATIONS = "observations"
+_LOGGER = logging.getLogger(__name__)
 
 
 class RunFolder:
@@ -142,14 +144,15 @@ class RunFolder:
     def _write(self, name: str, fill: Callable[[IO[bytes]], object]) -> Path:
         """Write a file and enter it in the manifest."""
         path = self.path / name
-        entry = _write_whole(path, fill)
+        entry = write_whole(path, fill)
         self.manifest["files"][name] = entry
         self._write_manifest()
+        _LOGGER.debug("wrote %s, %d bytes", path, entry["bytes"])
         return path
 
     def _write_manifest(self) -> None:
         text = json.dumps(self.manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        _write_whole(self.path / MANIFEST, lambda file: file.write(text.encode()))
+        write_whole(self.path / MANIFEST, lambda file: file.write(text.encode()))
 
     def _free_name(self, claim: str) -> str:
         """Name the Parquet file of a claim, different from those of the other claims on any file system."""
@@ -236,8 +239,19 @@ def _remove(made: list[Path]) -> None:
                 entry.unlink()
 
 
-def _write_whole(path: Path, fill: Callable[[IO[bytes]], object]) -> dict[str, Any]:
-    """Write a file so that it is there whole or, after any failure, as before; return its size and SHA-256."""
+def write_whole(path: Path, fill: Callable[[IO[bytes]], object]) -> dict[str, Any]:
+    """Write a file so that it is there whole or, after any failure, as before.
+
+    Args:
+        path: the file.
+        fill: writes the content to an open file.
+
+    Returns:
+        The file's size and SHA-256, as `bytes` and `sha256`.
+
+    Raises:
+        VerifyError: if the file cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("xb+") as file:
@@ -253,7 +267,7 @@ def _write_whole(path: Path, fill: Callable[[IO[bytes]], object]) -> dict[str, A
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, OSError):
-            raise _refusal(path, error) from None
+            raise VerifyError(str(_refusal(path, error))) from None
         raise
     return {"bytes": size, "sha256": digest}
 

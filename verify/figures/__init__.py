@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,3 +86,12 @@ def listing() -> str:
     """
     widest = max(len(one.id) for one in FIGURES)
     return "".join(f"{one.id:<{widest}}  {one.title}\n" for one in FIGURES)
+
+
+def listing_json() -> str:
+    """List the figures as JSON.
+
+    Returns:
+        An array with the id and the title of each, with a final newline.
+    """
+    return json.dumps([{"id": one.id, "title": one.title} for one in FIGURES], indent=1, ensure_ascii=False) + "\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -79,6 +80,31 @@ class FigureResult:
         caption = textwrap.fill(f"Figure {self.id}: {self.caption}", 110)
         files = "\n".join(f"  {path}" for path in (self.png, self.svg, self.csv, self.fits_csv, self.manifest) if path)
         return f"{caption}\n\n{files}\n\n{self.headline()}\n"
+
+    def to_json(self) -> str:
+        """Describe the figure as JSON; the numbers behind it are in its files.
+
+        Returns:
+            Id, title, caption, finding, seed, command, folder and files, as text.
+        """
+        paths = {
+            "png": self.png,
+            "svg": self.svg,
+            "csv": self.csv,
+            "fits_csv": self.fits_csv,
+            "manifest": self.manifest,
+        }
+        described = {
+            "id": self.id,
+            "title": self.title,
+            "caption": self.caption,
+            "finding": self.finding,
+            "seed": self.seed,
+            "command": self.command,
+            "folder": str(self.folder),
+            "files": {name: str(path) for name, path in paths.items() if path},
+        }
+        return json.dumps(described, indent=1, ensure_ascii=False)
 
 
 def figure(

@@ -40,7 +40,7 @@ def render(result: RunResult, stream: IO[str], width: int | None = None) -> str:
     Returns:
         The text, with a final newline.
     """
-    console = _console(stream, width)
+    console = console_for(stream, width)
     if result.outcomes:
         console.print(_table(result, console.width))
         console.print()
@@ -48,14 +48,19 @@ def render(result: RunResult, stream: IO[str], width: int | None = None) -> str:
         _print_sentences(console, outcome)
     console.print()
     console.print(wording.headline(result), style="bold", markup=False, highlight=False, soft_wrap=True)
-    output = console.file
-    assert isinstance(output, io.StringIO)
-    # Rich fills lines and frames with spaces.
-    return "\n".join(line.rstrip() for line in output.getvalue().splitlines()).strip("\n") + "\n"
+    return collected(console)
 
 
-def _console(stream: IO[str], width: int | None) -> Console:
-    """Make a console that collects what fits the stream."""
+def console_for(stream: IO[str], width: int | None) -> Console:
+    """Make a console that collects what fits a stream.
+
+    Args:
+        stream: where the text is going to be written; only a terminal gets colours.
+        width: columns; None for the terminal's, or 120 where there is none.
+
+    Returns:
+        The console; `collected` returns what was printed.
+    """
     from rich.console import Console
 
     on_terminal = stream.isatty()
@@ -69,6 +74,21 @@ def _console(stream: IO[str], width: int | None) -> Console:
         color_system="auto" if on_terminal else None,
         highlight=False,
     )
+
+
+def collected(console: Console) -> str:
+    """Return what a console of `console_for` has collected.
+
+    Args:
+        console: the console.
+
+    Returns:
+        The text, with a final newline.
+    """
+    output = console.file
+    assert isinstance(output, io.StringIO)
+    # Rich fills lines and frames with spaces.
+    return "\n".join(line.rstrip() for line in output.getvalue().splitlines()).strip("\n") + "\n"
 
 
 def _table(result: RunResult, width: int) -> Table:

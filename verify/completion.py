@@ -1,0 +1,56 @@
+"""What the shell offers when the tabulator key is pressed; nothing heavy is imported for it."""
+
+from __future__ import annotations
+
+
+def claims() -> list[str]:
+    """List what can be judged.
+
+    Returns:
+        The ids of the claims.
+    """
+    from verify.claims import claim_ids
+
+    return claim_ids()
+
+
+def statements() -> list[str]:
+    """List what can be shown.
+
+    Returns:
+        The ids of the statements.
+    """
+    from verify.claims import STATEMENTS
+
+    return list(STATEMENTS)
+
+
+def figures() -> list[str]:
+    """List what can be drawn.
+
+    Returns:
+        The ids of the figures.
+    """
+    from verify.figures import FIGURES
+
+    return [one.id for one in FIGURES]
+
+
+def profiles() -> list[str]:
+    """List how much can be computed.
+
+    Returns:
+        The names of the profiles.
+    """
+    return ["quick", "full"]
+
+
+def formats() -> list[str]:
+    """List what a report can be written as.
+
+    Returns:
+        The names of the formats.
+    """
+    from verify.report import FORMATS
+
+    return list(FORMATS)
