@@ -23,10 +23,11 @@ def add_to(app: typer.Typer) -> None:
     app.command("compare", help=_COMPARE_HELP)(_compare)
 
 
-_REPORT_HELP = r"""Write the verdicts of a finished run again, for a terminal, a paper or another program.
+_REPORT_HELP = r"""Write the verdicts of a finished run again.
 
-    RUN is the run's folder. LaTeX needs the package booktabs; CSV has every digit; html is the report that the run
-    wrote.
+    RUN is the run's folder. Text is for terminals, Markdown and LaTeX (with the package booktabs) are for papers, CSV
+    with every digit is for programs, html is the report that the run wrote.
+
 
     \b
     Examples:

@@ -169,12 +169,20 @@ def test_a_comparison_backwards_has_the_same_changes(pairs):
     assert not both_worse
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory) -> RunResult:
+    """A run that nobody changes."""
+    with pytest.MonkeyPatch.context() as patch:
+        fake_claims.install(patch)
+        return verify.run(["C.1", "3.3", "digits"], out=tmp_path_factory.mktemp("runs") / "run", workers=1)
+
+
 @pytest.fixture
-def stored(tmp_path, monkeypatch):
-    """A folder with a stored run."""
+def stored(original, tmp_path, monkeypatch):
+    """A folder with a copy of the run, to work in."""
     monkeypatch.chdir(tmp_path)
     fake_claims.install(monkeypatch)
-    verify.run(["C.1", "3.3", "digits"], out="run", workers=1)
+    shutil.copytree(original.folder, "run")
     return tmp_path / "run"
 
 
