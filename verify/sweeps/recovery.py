@@ -6,7 +6,7 @@ import collections
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -87,6 +87,8 @@ def take_stock(folder: Path) -> Stock:
         VerifyError: if the store is of another schema version, or a file cannot be read or moved.
     """
     try:
+        for name in (MANIFEST, LOCK):
+            _remove_unfinished(folder.glob(f".{name}.*.part"))
         manifest, complaint = _read_manifest(folder / MANIFEST)
         whole, broken = _read_parts(folder / PARTS)
         stock = _stock_of(manifest, whole)
@@ -166,7 +168,8 @@ def _read_parts(folder: Path) -> tuple[list[Part], dict[str, str]]:
     folder.mkdir(exist_ok=True)
     whole: list[Part] = []
     broken: dict[str, str] = {}
-    for path in _sweep_up(folder):
+    _remove_unfinished(folder.iterdir())
+    for path in sorted(folder.iterdir()):
         try:
             part, _ = read_part(path)
         except DamagedPartError as error:
@@ -179,13 +182,10 @@ def _read_parts(folder: Path) -> tuple[list[Part], dict[str, str]]:
     return whole, broken
 
 
-def _sweep_up(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder by name; remove what was never finished."""
-    for path in sorted(folder.iterdir()):
-        if is_temporary(path.name):
-            path.unlink(missing_ok=True)
-        else:
-            yield path
+def _remove_unfinished(paths: Iterable[Path]) -> None:
+    """Remove what a killed process was still writing."""
+    for path in [path for path in paths if is_temporary(path.name)]:
+        path.unlink(missing_ok=True)
 
 
 def _stock_of(manifest: dict[str, Any] | None, whole: list[Part]) -> Stock:
