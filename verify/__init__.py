@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from verify.reading import load
     from verify.report.exports import export
     from verify.running import Interrupted, RunResult, run
+    from verify.sweeps.points import Point
+    from verify.sweeps.sweeping import SweepInterrupted, sweep
     from verify.verdict import Basis, State, Verdict
 
 __all__ = [
@@ -28,8 +30,10 @@ __all__ = [
     "Comparison",
     "FigureResult",
     "Interrupted",
+    "Point",
     "RunResult",
     "State",
+    "SweepInterrupted",
     "Verdict",
     "VerifyError",
     "compare",
@@ -37,6 +41,7 @@ __all__ = [
     "figure",
     "load",
     "run",
+    "sweep",
 ]
 
 _HOMES = {
@@ -44,8 +49,10 @@ _HOMES = {
     "Comparison": "comparing",
     "FigureResult": "figures.making",
     "Interrupted": "running",
+    "Point": "sweeps.points",
     "RunResult": "running",
     "State": "verdict",
+    "SweepInterrupted": "sweeps.sweeping",
     "Verdict": "verdict",
     "VerifyError": "errors",
     "compare": "comparing",
@@ -53,6 +60,7 @@ _HOMES = {
     "figure": "figures.making",
     "load": "reading",
     "run": "running",
+    "sweep": "sweeps.sweeping",
 }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from verify import cli_reports, completion
+from verify import cli_reports, cli_sweep, completion
 from verify.commands import PROGRAM
 from verify.console import Verbose, complain, interrupted, say, stoppable
 from verify.errors import VerifyError
@@ -217,6 +217,7 @@ def _figure(
     return 0
 
 
+cli_sweep.add_to(app)
 cli_reports.add_to(app)
 
 
