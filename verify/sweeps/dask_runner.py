@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import time
 from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
@@ -23,6 +24,7 @@ from verify.sweeps.pointwise import (
 SECONDS_PER_BATCH = 0.4
 """A task costs the scheduler about 2 ms."""
 TIMEOUT = 10.0
+SECONDS_BETWEEN_COUNTS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ class DaskRunner:
         self._timeout = timeout
         self._distributed: ModuleType | None = None
         self._client: Any = None
+        self._count = 0
+        self._counted = float("-inf")
 
     def __enter__(self) -> DaskRunner:
         """Connect to the scheduler."""
@@ -103,17 +107,30 @@ class DaskRunner:
 
     def _submit(self, packed: bytes, batches: Batches, pending: int) -> Iterator[tuple[Any, Batch]]:
         """Keep two batches a thread on their way; the cluster may grow and shrink."""
-        wanted = 2 * max(1, sum(self._client.ncores().values()))
+        wanted = 2 * max(1, self._threads())
         while pending < wanted and (batch := batches.next()) is not None:
             # A point has no side effects, yet what is random in it must not be merged with an equal task.
             yield self._client.submit(_run_batch, packed, batch.points, pure=False), batch
             pending += 1
 
+    def _threads(self) -> int:
+        """Count the cluster's threads, now and then."""
+        if time.monotonic() - self._counted > SECONDS_BETWEEN_COUNTS:
+            try:
+                self._count = sum(self._client.ncores().values())
+            except OSError as error:
+                raise self._lost(error) from None
+            self._counted = time.monotonic()
+        return self._count
+
+    def _lost(self, error: BaseException) -> VerifyError:
+        return VerifyError(f"scheduler: expected {self.address!r} to stay connected, got {one_line(error)}")
+
     def _collect(self, future: Any, batch: Batch, batches: Batches) -> tuple[list[Any], list[Result]] | None:
         """Take what a task has returned, or what is left of it."""
         assert self._distributed is not None
         if future.cancelled() or future.status == "lost":
-            raise VerifyError(f"scheduler: expected {self.address!r} to stay connected, got a lost connection")
+            raise self._lost(ConnectionError("its tasks are lost"))
         try:
             kind, content, seconds = future.result(timeout=self._timeout)
         except self._distributed.KilledWorker as error:
