@@ -28,7 +28,6 @@ _REPORT_HELP = r"""Write the verdicts of a finished run again.
     RUN is the run's folder. Text is for terminals, Markdown and LaTeX (with the package booktabs) are for papers, CSV
     with every digit is for programs, html is the report that the run wrote.
 
-
     \b
     Examples:
       noise-geometry report my-run

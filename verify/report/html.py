@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
@@ -23,19 +25,23 @@ def render(result: RunResult) -> str:
         result: the run.
 
     Returns:
-        A whole HTML document; styles and figures are in it, and it loads nothing.
+        A whole HTML document; styles, figures and the script that sorts tables are in it, it loads nothing, and its
+        own policy lets a browser run that script only.
     """
     environment = _environment()
-    style = _source(environment, "report.css")
+    style, script = _source(environment, "report.css"), _source(environment, "report.js")
     return environment.get_template("report.html").render(
         title="noise-geometry: verification report",
         headline=wording.headline(result).partition("; report ")[0].removeprefix("verify: "),
         style=_safe(style),
+        script=_safe(script),
+        script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
         run=result,
         begun=f"{datetime.fromisoformat(result.started):%d %B %Y, %H:%M %Z}",
         duration=wording.seconds_text(result.seconds),
         claims=[_claim(outcome, number) for number, outcome in enumerate(result.outcomes, start=1)],
         symbols={str(state): symbol for state, symbol in wording.SYMBOLS.items()},
+        ranks={str(state): rank for rank, state in enumerate(wording.URGENCY)},
         states={str(state): meaning for state, meaning in wording.STATES.items()},
         bases=wording.BASES,
         provenance=wording.PROVENANCE,
@@ -61,7 +67,7 @@ def _source(environment: jinja2.Environment, name: str) -> str:
 
 
 def _safe(markup: str) -> Any:
-    """Mark our own style sheet, or a drawing whose texts are escaped, as markup."""
+    """Mark our own style sheet or script, or a drawing whose texts are escaped, as markup."""
     from markupsafe import Markup
 
     return Markup(markup)
@@ -75,6 +81,7 @@ def _claim(outcome: Outcome, number: int) -> dict[str, Any]:
         "anchor": anchor,
         "verdict": verdict,
         "constant": wording.constant_text(verdict.constant),
+        "estimate": _estimate(verdict.constant),
         "constants": wording.constant_lines(verdict.constant),
         "controls": outcome.controls,
         "controls_refuted": wording.controls_refuted(outcome.controls),
@@ -88,6 +95,12 @@ def _claim(outcome: Outcome, number: int) -> dict[str, Any]:
         "witness": _json(verdict.witness),
         "command": outcome.command,
     }
+
+
+def _estimate(constant: Mapping[str, Any] | None) -> str:
+    """Return what a fitted constant is sorted by; empty if there is none."""
+    estimate = (plain(constant) or {}).get("estimate")
+    return "" if estimate is None else str(estimate)
 
 
 def _with_defaults(statement: Mapping[str, Any]) -> dict[str, Any]:

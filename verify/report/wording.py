@@ -29,6 +29,8 @@ STATES = {
     State.VACUOUS: "the claim says nothing here",
     State.OBSERVED: "a measurement: nothing is claimed",
 }
+URGENCY = (State.VIOLATED, State.HOLDS, State.NOT_REFUTED, State.INCONCLUSIVE, State.VACUOUS, State.OBSERVED)
+"""The states in the order of headlines and of sorted tables."""
 BASES = {
     "exact": "the worst case over all parameters was computed",
     "certified": "the worst case over all parameters was bounded by a certificate",
@@ -65,8 +67,7 @@ def headline(result: RunResult) -> str:
 def _tally(verdicts: Sequence[Verdict]) -> str:
     """Count the states, those that need attention first."""
     counted = Counter(verdict.state for verdict in verdicts)
-    order = (State.VIOLATED, State.HOLDS, State.NOT_REFUTED, State.INCONCLUSIVE, State.VACUOUS, State.OBSERVED)
-    words = [f"{counted[state]} {_state_word(state, counted[state])}" for state in order if counted[state]]
+    words = [f"{counted[state]} {_state_word(state, counted[state])}" for state in URGENCY if counted[state]]
     return ", ".join(words) or "none judged"
 
 

@@ -1,0 +1,285 @@
+"""The report in a real browser: headless Chromium with its driver.
+
+Without a browser these tests are skipped; NOISE_GEOMETRY_BROWSER=required makes that a failure.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_report import ALTERED, HOSTILE, make_result, outcome
+
+from verify.report import html
+from verify.verdict import State
+
+REQUIRED = os.environ.get("NOISE_GEOMETRY_BROWSER") == "required"
+PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+LONG = {
+    "estimate": 12.0,
+    "meaning": "smallest C (for all conditions) with at most a share δ of failures on every design",
+}
+DESK = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+
+
+class Page:
+    """One report in the browser."""
+
+    def __init__(self, driver: Any, path: Path) -> None:
+        self.driver = driver
+        self.path = path
+
+    def open(self, size: dict[str, Any] = DESK, *, dark: bool = False, scripts: bool = True, media: str = "") -> Page:
+        """Load the report anew."""
+        features = [
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            # Smooth scrolling moves what is about to be clicked.
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
+        self.command("Emulation.setDeviceMetricsOverride", **size)
+        self.command("Emulation.setEmulatedMedia", media=media, features=features)
+        self.command("Emulation.setScriptExecutionDisabled", value=not scripts)
+        self.driver.get(self.path.as_uri())
+        return self
+
+    def command(self, name: str, **arguments: Any) -> Any:
+        return self.driver.execute_cdp_cmd(name, arguments)
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(script, *arguments)
+
+    def column(self, number: int, table: str = "#verdicts table") -> list[str]:
+        """Read a column of a table, without the marks of states."""
+        cells = (
+            "return [...document.querySelector(arguments[0]).tBodies[0].rows].map(r => r.cells[arguments[1]].innerText)"
+        )
+        return [text.strip() for text in self.run(cells, table, number)]
+
+    def order(self) -> list[str | None]:
+        """Read how the columns of the verdicts say that they are sorted."""
+        return self.run("return [...document.querySelectorAll('#verdicts th[scope=col]')].map(h => h.ariaSort)")
+
+    def press(self, key: str, code: int) -> None:
+        """Press a key for whatever has the focus."""
+        text = {"text": "\r"} if key == "Enter" else {"text": " "} if key == " " else {}
+        for kind in ("keyDown", "keyUp"):
+            extra = text if kind == "keyDown" else {}
+            self.command("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **extra)
+
+    def screenshot(self) -> np.ndarray:
+        """Return what is seen, shape (height, width, 3), values from 0 to 1."""
+        from matplotlib.image import imread
+
+        data = base64.b64decode(self.command("Page.captureScreenshot", format="png")["data"])
+        return imread(io.BytesIO(data))[:, :, :3]
+
+    def messages(self) -> list[str]:
+        """Return what the console said since the last time."""
+        return [entry["message"] for entry in self.driver.get_log("browser")]
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Any]:
+    """Start the browser, which may load nothing from anywhere."""
+
+    def missing(what: str) -> None:
+        if REQUIRED:
+            pytest.fail(f"NOISE_GEOMETRY_BROWSER=required: {what}")
+        pytest.skip(what)
+
+    try:
+        from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+    except ImportError:
+        missing("no selenium")
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    chromedriver = shutil.which("chromedriver")
+    if browser is None or chromedriver is None:
+        missing("no chromium with chromedriver")
+    options = ChromeOptions()
+    options.binary_location = browser
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    started = Chrome(options=options, service=ChromeService(executable_path=chromedriver))
+    try:
+        yield started
+    finally:
+        started.quit()
+
+
+@pytest.fixture(scope="module")
+def page(driver, tmp_path_factory) -> Page:
+    held = outcome("3.3", seconds=100.0)
+    refuted = outcome("4.3*", State.VIOLATED, seconds=9.0, constant={"estimate": 1e-5}, **ALTERED)
+    hostile = outcome("C.2", title=HOSTILE, summary="wide" * 300, seconds=20.0, constant=LONG)
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(html.render(make_result(held, refuted, outcome("digits", seconds=0.5), hostile)), encoding="utf-8")
+    return Page(driver, path)
+
+
+CLAIMS = ["3.3", "4.3*", "digits", "C.2"]
+# Column, the claims in ascending and in descending order.
+BY_COLUMN = [
+    # Claim: words with numbers in them.
+    (0, ["3.3", "4.3*", "C.2", "digits"], ["digits", "C.2", "4.3*", "3.3"]),
+    # State: violated first, equal ones as they were.
+    (2, ["4.3*", "3.3", "C.2", "digits"], ["digits", "3.3", "C.2", "4.3*"]),
+    # Constant: 1e-5, 1.93, 12; none stays last.
+    (4, ["4.3*", "3.3", "C.2", "digits"], ["C.2", "3.3", "4.3*", "digits"]),
+    # Time: 0.5 s, 9 s, 20 s, 1 min 40 s.
+    (6, ["digits", "4.3*", "C.2", "3.3"], ["3.3", "C.2", "4.3*", "digits"]),
+]
+
+
+@pytest.mark.parametrize(("column", "ascending", "descending"), BY_COLUMN)
+def test_a_click_sorts(page, column, ascending, descending):
+    page.open()
+    assert page.column(0) == CLAIMS
+    button = page.driver.find_elements("css selector", "#verdicts thead button")[column]
+    button.click()
+    assert page.column(0) == ascending
+    assert page.order() == ["ascending" if number == column else "none" for number in range(7)]
+    button.click()
+    assert page.column(0) == descending
+    assert page.order()[column] == "descending"
+    button.click()
+    assert page.column(0) == CLAIMS
+    assert page.order() == ["none"] * 7
+    assert page.messages() == []
+
+
+@pytest.mark.parametrize(("key", "code"), [("Enter", 13), (" ", 32)])
+def test_the_keyboard_is_enough(page, key, code):
+    page.open()
+    page.press("Tab", 9)
+    assert page.run("return document.activeElement.className") == "skip"
+    assert page.run("return document.activeElement.getBoundingClientRect().left") >= 0
+    assert page.run("return document.activeElement.getBoundingClientRect().top") >= 0
+    for _ in range(20):
+        page.press("Tab", 9)
+        if page.run("return document.activeElement.innerText") == "Time":
+            break
+    assert page.run("return document.activeElement.tagName") == "BUTTON"
+    assert page.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.press(key, code)
+    assert page.column(0) == BY_COLUMN[-1][1]
+    assert page.run("return document.activeElement.innerText") == "Time"
+    assert page.messages() == []
+
+
+def test_every_table_sorts_by_itself(page):
+    page.open()
+    page.run("for (const each of document.querySelectorAll('details')) each.open = true")
+    assert len(page.driver.find_elements("css selector", "#claim-1 table.sortable")) == 2
+    controls = "#claim-1 details:last-of-type table"
+    before = page.column(0, controls)
+    assert len(before) > 1
+    button = page.driver.find_element("css selector", f"{controls} thead button")
+    button.click()
+    assert page.column(0, controls) == sorted(before)
+    button.click()
+    assert page.column(0, controls) == sorted(before, reverse=True)
+    assert page.column(0) == CLAIMS
+
+
+def test_without_scripts_everything_is_there(page):
+    page.open(scripts=False)
+    try:
+        assert page.driver.find_elements("css selector", "button") == []
+        rows = page.driver.find_elements("css selector", "#verdicts tbody tr")
+        assert [row.find_element("css selector", "th").text for row in rows] == CLAIMS
+        headers = page.driver.find_elements("css selector", "#verdicts thead th")
+        assert headers[6].text == "Time"
+    finally:
+        page.open()
+
+
+def test_light_and_dark_look_like_it(page, tmp_path):
+    light, dark = page.open().screenshot(), page.open(dark=True).screenshot()
+    for shot in (light, dark):
+        assert shot.shape == (DESK["height"], DESK["width"], 3)
+        # Text, states and lines: an empty page has one colour.
+        assert len(np.unique(np.round(shot, 2).reshape(-1, 3), axis=0)) > 30
+    assert np.median(light) > 0.9
+    assert np.median(dark) < 0.2
+    page.open(PHONE, dark=True)
+    page.run("document.querySelector('figure').scrollIntoView()")
+    figure = page.screenshot()
+    assert len(np.unique(np.round(figure, 2).reshape(-1, 3), axis=0)) > 30
+    assert page.messages() == []
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_nothing_sticks_out_on_a_phone(page, opened):
+    page.open(PHONE)
+    page.run("for (const each of document.querySelectorAll('details')) each.open = arguments[0]", opened)
+    assert page.run("return innerWidth") == PHONE["width"]
+    assert page.run("return document.documentElement.scrollWidth") == PHONE["width"]
+    outside = """
+      const inside = e => e.closest('.scroll, pre, .formula, svg') || e.closest('.skip');
+      return [...document.querySelectorAll('body *')].filter(e => !inside(e))
+        .filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))"""
+    assert page.run(outside) == []
+    buttons = page.run(
+        "return [...document.querySelectorAll('#verdicts thead button')].map(b => b.getBoundingClientRect().toJSON())"
+    )
+    assert len(buttons) == 7
+    assert all(b["left"] >= 0 and b["right"] <= PHONE["width"] and b["height"] >= 32 for b in buttons)
+    page.driver.find_elements("css selector", "#verdicts thead button")[6].click()
+    assert page.column(0) == BY_COLUMN[-1][1]
+
+
+def test_those_who_cannot_see_it_hear_it(page):
+    """The names and roles that the browser hands to screen readers."""
+    for size in (DESK, PHONE):
+        page.open(size)
+        nodes = page.command("Accessibility.getFullAXTree")["nodes"]
+        shown = [(n["role"]["value"], n.get("name", {}).get("value", "")) for n in nodes if not n["ignored"]]
+        assert shown.count(("columnheader", "Time")) == 1
+        assert ("button", "Time") in [(role, name.rstrip(" ↕")) for role, name in shown]
+        assert [name for role, name in shown if role == "rowheader"][:4] == CLAIMS
+        pictures = [name for role, name in shown if role in {"image", "img", "graphics-document"}]
+        assert len(pictures) == 8
+        assert all("along" in name for name in pictures)
+        assert ("main", "") in [(role, name) for role, name in shown]
+        assert all(name for role, name in shown if role in {"link", "button", "region", "heading"})
+
+
+def test_paper_shows_what_is_folded(page):
+    page.open(media="print", dark=True)
+    heights = page.run(
+        "return [...document.querySelectorAll('details:not([open]) > :not(summary)')].map(e => e.clientHeight)"
+    )
+    assert len(heights) > 8
+    assert all(heights)
+    unfolded = page.run("return document.querySelectorAll('details[open]').length")
+    printed = base64.b64decode(page.command("Page.printToPDF")["data"])
+    assert printed.startswith(b"%PDF")
+    # Nothing stays unfolded on the screen.
+    assert page.run("return document.querySelectorAll('details[open]').length") == unfolded
+
+
+def test_nothing_is_loaded_and_nothing_runs_but_our_script(page):
+    page.driver.get_log("performance")
+    page.open()
+    asked = [json.loads(entry["message"])["message"] for entry in page.driver.get_log("performance")]
+    addresses = [e["params"]["request"]["url"] for e in asked if e["method"] == "Network.requestWillBeSent"]
+    assert page.path.as_uri() in addresses
+    assert all(address == page.path.as_uri() or address.startswith("data:") for address in addresses)
+    assert page.messages() == []
+    # Were something to slip through the escaping, the page's policy would still stop it.
+    blocked = "<img src='https://example.org/a.png' onerror='document.title=1'><script>document.title=1</script>"
+    source = page.path.read_text(encoding="utf-8")
+    broken = page.path.with_name("broken.html")
+    broken.write_text(source.replace("<main>", f"<main>{blocked}"), encoding="utf-8")
+    other = Page(page.driver, broken).open()
+    assert page.driver.title == "noise-geometry: verification report"
+    assert any("Content Security Policy" in message for message in other.messages())
