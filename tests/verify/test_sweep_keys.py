@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 
+from verify.errors import VerifyError
 from verify.sweeps import dependencies
 from verify.sweeps.grids import Grid, Position
 from verify.sweeps.keys import Keys, encoded, function_identity
@@ -221,6 +225,30 @@ def test_without_a_source_file_the_bytecode_counts():
         exec(f"def f(p):\n    {text}", space)  # noqa: S102
     first, same, other = (function_identity(space["f"]) for space in spaces)
     assert first == same != other
+
+
+def test_a_file_that_changed_under_a_loaded_module_is_refused(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    write(tmp_path, edited_part="def f(p):\n    return 1")
+    import edited_part
+
+    first = function_identity(edited_part.f)
+    write(tmp_path, edited_part="# nothing new\ndef f(p):\n    return 1")
+    assert function_identity(edited_part.f) == first
+    write(tmp_path, edited_part="def f(p):\n    return 2 # as long")
+    with pytest.raises(
+        VerifyError, match=r"^function: expected the code that was imported, got a change in .*edited_part"
+    ):
+        function_identity(edited_part.f)
+    importlib.reload(edited_part)
+    assert function_identity(edited_part.f) != first
+
+
+def test_what_is_wrapped_counts():
+    compiled = [numba.njit(function) for function in (lambda x: x + 1, lambda x: x + 2)]
+    kept = [functools.cache(make(2)), functools.cache(make(3))]
+    assert len({function_identity(function) for function in (*compiled, *kept)}) == 4
+    assert function_identity(functools.cache(make(2))) == function_identity(kept[0])
 
 
 def test_claims_have_different_identities():

@@ -164,6 +164,9 @@ def test_a_dry_run_says_what_would_run_and_creates_nothing(tmp_path):
     store = tmp_path / "store"
     row = verify.sweep(draw, a=[1, 2, 3], trials=10, workers=1, store=store, dry_run=True).iloc[0]
     assert not store.exists()
+    store.mkdir()
+    verify.sweep(draw, a=1, workers=1, store=store, dry_run=True)
+    assert list(store.iterdir()) == []
     assert (row["points"], row["finished"], row["to_run"], row["tried"]) == (30, 0, 30, True)
     assert row["work"] == pytest.approx(30 * row["seconds_a_point"]) and 0 < row["seconds"] <= row["work"]
     table = verify.sweep(draw, a=[1, 2], trials=10, workers=1, store=store)

@@ -17,6 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from verify.errors import VerifyError
+
 ROOTS = ("simulate", "theory", "verify")
 """Packages whose modules are part of what is hashed."""
 
@@ -52,10 +54,13 @@ def code_hash(module: str, path: Path | None = None) -> bytes:
     Raises:
         SyntaxError: if a file is no Python.
         OSError: if a file cannot be read.
+        VerifyError: if a file has changed since this process hashed it and the module was not imported again: what runs
+            here would be other code than what is hashed.
     """
     sources = {source.name: source for source in reachable(module, path)}
     total = hashlib.blake2b(digest_size=16, person=b"sweep code")
     for name in sorted(sources):
+        _check_imported(sources[name])
         # A script is the same code whatever name it runs under.
         shown = "" if name == module and path is not None else name
         total.update(f"{shown}\0".encode())
@@ -86,6 +91,25 @@ def reachable(module: str, path: Path | None = None) -> Iterator[Source]:
                 seen.add(name)
                 if (found := _load(name)) is not None:
                     waiting.append(found)
+
+
+# What was hashed before: for each module that is loaded its specification, which importing it again replaces.
+_HASHED: dict[str, tuple[object, bytes]] = {}
+
+
+def _check_imported(source: Source) -> None:
+    """Refuse a file that has changed under a module that is loaded."""
+    module = sys.modules.get(source.name)
+    if module is None:
+        return
+    loaded, code = module.__spec__ or module, _tree_hash(source.path, _stamp(source.path))
+    before = _HASHED.setdefault(source.name, (loaded, code))
+    if before[0] is loaded and before[1] != code:
+        raise VerifyError(
+            f"function: expected the code that was imported, got a change in {source.path} since; import it again "
+            "(importlib.reload) or restart Python"
+        )
+    _HASHED[source.name] = (loaded, code)
 
 
 class _Own(NamedTuple):
@@ -164,7 +188,6 @@ def _absolute(source: Source, node: ast.ImportFrom) -> str:
     return ".".join([*parts, *([node.module] if node.module else [])])
 
 
-@cache
 def _exists(module: str) -> bool:
     return _path_of(module) is not None
 

@@ -121,6 +121,9 @@ def _described(function: Any, outer: tuple[int, ...]) -> Any:
         return ["partial", _described(function.func, outer), bound, named]
     if isinstance(function, types.MethodType):
         return ["method", _described(function.__func__, outer), _captured(function.__self__, outer)]
+    if not isinstance(function, types.FunctionType) and hasattr(function, "__wrapped__"):
+        # Compiled by Numba, cached, …: what they wrap is what they do.
+        return ["wrapped", type(function).__qualname__, _described(function.__wrapped__, outer)]
     if not isinstance(function, types.FunctionType):
         if isinstance(function, types.BuiltinFunctionType | type):
             return ["name", function.__module__, function.__qualname__]

@@ -167,10 +167,21 @@ def estimated(request: Request, place: Place) -> Estimate:
     Returns:
         The estimate.
     """
-    if place.store is None or not place.store.exists():
+    if place.store is None or _is_empty(place.store):
         return estimate(request, set(), None, place.workers)
     with _opened(place, request) as keeper:
         return estimate(request, keeper.finished, table_of(request, keeper.table()), place.workers)
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether there is nothing yet, so that opening a store would make one."""
+    try:
+        return not any(folder.iterdir())
+    except FileNotFoundError:
+        return True
+    except OSError:
+        # Opening it says what is wrong.
+        return False
 
 
 def _run(request: Request, runner: Runner, keeper: _Keeper, sink: Sink, done: int) -> None:
