@@ -140,7 +140,8 @@ from verify.sweeps.points import Point
 from verify.sweeps.dependencies import reachable
 for name, entry in OBSERVABLES.items():
     function = entry.function()
-    point = Point(entry.completed(name, {"d": 3, "n": 9, **({"beta": 1.5} if name == "5.2" else {})}), 0, 0)
+    more = {"5.2": {"beta": 1.5}, "3.5": {"width": 1}}.get(name, {})
+    point = Point(entry.completed(name, {"d": 2, "n": 5, **more}), 0, 0)
     function(point)
     called = set()
     def trace(frame, event, argument):
