@@ -28,7 +28,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("sweep", help=_HELP)(_sweep)
 
 
-_HELP = r"""Observe a claim, or a function of yours, at every point of a grid that a TOML file describes.
+_HELP = """Observe a claim, or a function of yours, at every point of a grid that a TOML file describes.
 
     Points that are finished in the store are skipped: run the same command again after an interruption, or after
     extending the grid.

@@ -201,3 +201,9 @@ def test_bad_options_are_refused_in_one_line(options, message, folder, command):
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+def test_help_shows_examples_line_by_line(command):
+    status, out, _ = command("--help")
+    assert status == 0 and "\\b" not in out
+    assert "\n    noise-geometry sweep uniform.toml --dry-run\n" in out and "\n    [axes]\n" in out
