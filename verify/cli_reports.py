@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("compare", help=_COMPARE_HELP)(_compare)
 
 
-_REPORT_HELP = r"""Write the verdicts of a finished run again.
+_REPORT_HELP = """Write the verdicts of a finished run again.
 
     RUN is the run's folder. Text is for terminals, Markdown and LaTeX (with the package booktabs) are for papers, CSV
     with every digit is for programs, html is the report that the run wrote.
@@ -75,7 +75,7 @@ def _report(
     return 0
 
 
-_COMPARE_HELP = r"""Say what changed between two runs.
+_COMPARE_HELP = """Say what changed between two runs.
 
     BEFORE and AFTER are the folders of two runs, or files with what verify --json printed. States, bases, controls
     and statements are compared as they are; fitted constants differ where their intervals do not overlap.
