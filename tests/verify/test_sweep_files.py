@@ -40,6 +40,8 @@ def folder(tmp_path, monkeypatch):
     """An empty folder to work in; modules of its files are forgotten afterwards."""
     before = set(sys.modules)
     monkeypatch.setattr(sys, "path", [*sys.path])
+    # Python takes a file of the same length and the same second for unchanged, where it has written bytecode.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     for name in set(sys.modules) - before:
