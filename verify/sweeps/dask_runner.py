@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import time
@@ -51,9 +52,12 @@ class DaskRunner:
     def __enter__(self) -> DaskRunner:
         """Connect to the scheduler."""
         self._distributed = _distributed()
+        # A client that could not connect, left to the garbage collector, may block a later client's event loop.
+        self._client = self._distributed.Client.__new__(self._distributed.Client)
         try:
-            self._client = self._distributed.Client(self.address, timeout=self._timeout, set_as_default=False)
+            self._client.__init__(self.address, timeout=self._timeout, set_as_default=False)
         except (OSError, ValueError, TypeError, ImportError) as error:
+            self.__exit__()
             raise VerifyError(
                 f"scheduler: expected a Dask scheduler that answers at {self.address!r} within {self._timeout:g} s, "
                 f"got {one_line(error)}"
@@ -64,9 +68,11 @@ class DaskRunner:
 
     def __exit__(self, *_: object) -> None:
         """Leave the cluster as it is."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        client, self._client = self._client, None
+        if client is not None:
+            # Nothing is lost if a cluster that is gone does not hear of it.
+            with contextlib.suppress(Exception):
+                client.close()
 
     def run(self, function: Observe, points: Iterable[Any]) -> Iterator[tuple[list[Any], list[Result]]]:
         """Run the function on every point.
@@ -98,6 +104,10 @@ class DaskRunner:
                 if not pending:
                     return
                 for future in completed.next_batch():
+                    if future.status in {"lost", "pending"}:
+                        # The worker died with the result; the scheduler computes it again.
+                        completed.add(future)
+                        continue
                     done = self._collect(future, pending.pop(future), batches)
                     if done is not None:
                         yield done
@@ -129,10 +139,10 @@ class DaskRunner:
     def _collect(self, future: Any, batch: Batch, batches: Batches) -> tuple[list[Any], list[Result]] | None:
         """Take what a task has returned, or what is left of it."""
         assert self._distributed is not None
-        if future.cancelled() or future.status == "lost":
-            raise self._lost(ConnectionError("its tasks are lost"))
+        if future.cancelled():
+            raise self._lost(ConnectionError("its tasks were cancelled"))
         try:
-            kind, content, seconds = future.result(timeout=self._timeout)
+            kind, content, seconds = future.result()
         except self._distributed.KilledWorker as error:
             return batches.worker_died(batch, one_line(error))
         except Exception as error:

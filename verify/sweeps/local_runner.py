@@ -28,7 +28,7 @@ from verify.sweeps.pointwise import (
 SECONDS_PER_BATCH = 0.25
 LONG_POINT = 1.0
 """A worker gets its next batch in advance, unless points take longer than this many seconds."""
-FAILED_STARTS = 3
+FAILED_STARTS = 10
 
 
 class LocalRunner:
