@@ -52,7 +52,11 @@ class Batches:
             A batch; None where no points are left to deal, though some may be returned later.
         """
         if self._returned:
-            return self._returned.popleft()
+            batch = self._returned.popleft()
+            # What was handed back took longer than expected, and others may help.
+            if len(batch.points) > self._size:
+                self._returned.appendleft(Batch(batch.points[self._size :], batch.deaths))
+            return Batch(batch.points[: self._size], batch.deaths)
         points = list(itertools.islice(self._points, self._size))
         return Batch(points) if points else None
 
