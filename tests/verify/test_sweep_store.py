@@ -153,10 +153,14 @@ def test_many_parts_become_one_and_large_ones_are_left(tmp_path, monkeypatch):
 
 def test_the_parts_are_plain_parquet(tmp_path):
     folder = filled(tmp_path / "s")
+    with SweepStore.open(folder, WHAT) as store:
+        store.append([row(0, error="E: x")])
+        store.close(tidy=False)
+    assert {str(pq.read_schema(path).field("error").type) for path in part_files(folder)} == {"string"}
     frame = pd.read_parquet(folder / "parts")
-    assert sorted(frame["index"]) == list(range(12))
+    assert sorted(frame["index"]) == [0, *range(12)]
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert (manifest["schema"], manifest["points"], manifest["description"]) == (1, 12, WHAT)
+    assert (manifest["schema"], manifest["points"], manifest["description"]) == (1, 13, WHAT)
     assert sorted(manifest["parts"]) == [path.name for path in part_files(folder)]
 
 

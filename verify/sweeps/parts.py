@@ -251,6 +251,9 @@ def _column(name: str, values: list[Any]) -> tuple[pa.Array, pa.Field]:
     import pyarrow as pa
 
     kinds = {type(value) for value in values} - {type(None)}
+    if name == "error":
+        # Other readers want one type in all parts, also in those without errors.
+        return pa.array(values, pa.string()), pa.field(name, pa.string())
     if kinds == {int, float} and all(abs(v) <= _EXACT_IN_DOUBLE for v in values if type(v) is int):
         values = [None if value is None else float(value) for value in values]
         kinds = {float}
