@@ -128,7 +128,7 @@ class SweepStore:
         if not rows:
             return
         self._lock.check()
-        table = table_of_rows([{"error": None, **row} for row in rows])
+        table = table_of_rows([row if "error" in row else {**row, "error": None} for row in rows])
         keys = [(bytes.fromhex(row["key"]), row.get("error") is not None) for row in rows]
         part = self._write_part(table, dict(keys), ())
         self._stock.parts.append(part)
