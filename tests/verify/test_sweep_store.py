@@ -427,6 +427,22 @@ def test_a_write_that_the_system_cuts_short_harms_nothing(tmp_path):
     assert list((tmp_path / "s").rglob(".*")) == []
 
 
+def test_a_part_that_the_interrupt_key_meets_counts_if_it_is_there(tmp_path, monkeypatch):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with SweepStore.open(tmp_path / "s", WHAT) as store:
+        for call, point in (("sync_folder", 0), ("os.fsync", 1)):
+            with monkeypatch.context() as changed:
+                changed.setattr(f"verify.sweeps.durable.{call}", interrupt)
+                with pytest.raises(KeyboardInterrupt):
+                    store.append([row(point)])
+        assert store.finished == {key(0)}
+        assert list(store.table()["index"]) == [0]
+    with SweepStore.open(tmp_path / "s", WHAT) as store:
+        assert (store.finished, store.set_aside) == ({key(0)}, [])
+
+
 @pytest.mark.parametrize("removed", [0, 2])
 def test_merging_that_is_killed_halfway_loses_and_doubles_nothing(tmp_path, monkeypatch, removed):
     folder = filled(tmp_path / "s")

@@ -14,9 +14,9 @@ from verify.sweeps.dask_runner import DaskRunner
 from verify.sweeps.local_runner import LocalRunner
 from verify.sweeps.pointwise import Observe, Result
 
-__all__ = ["Batch", "DaskRunner", "LocalRunner", "Observe", "Result", "Runner"]
+__all__ = ["DaskRunner", "Finished", "LocalRunner", "Observe", "Result", "Runner"]
 
-Batch = tuple[list[Any], list[Result]]
+Finished = tuple[list[Any], list[Result]]
 """Points, and what came of each of them."""
 
 
@@ -31,7 +31,7 @@ class Runner(Protocol):
         """Stop the workers or leave the cluster."""
         ...
 
-    def run(self, function: Observe, points: Iterable[Any]) -> Iterator[Batch]:
+    def run(self, function: Observe, points: Iterable[Any]) -> Iterator[Finished]:
         """Run the function on every point.
 
         Args:

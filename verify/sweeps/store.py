@@ -130,9 +130,15 @@ class SweepStore:
         self._lock.check()
         table = table_of_rows([row if "error" in row else {**row, "error": None} for row in rows])
         keys = [(bytes.fromhex(row["key"]), row.get("error") is not None) for row in rows]
-        part = self._write_part(table, dict(keys), ())
-        self._stock.parts.append(part)
-        self._count(part.keys, part.failed_keys)
+        part, data = self._next_part(table, dict(keys), ())
+        path = self.path / PARTS / part.name
+        try:
+            write_durably(path, data)
+        finally:
+            # The interrupt key may come when the part is there already.
+            if path.exists():
+                self._stock.parts.append(part)
+                self._count(part.keys, part.failed_keys)
         if len(self._small_parts()) >= MANY_PARTS:
             self.compact()
         elif time.monotonic() - self._written > SECONDS_BETWEEN_MANIFESTS:
@@ -181,7 +187,8 @@ class SweepStore:
             names = [part.name for part in small]
             errors = joined["error"].is_valid().to_pylist()
             keys = [bytes.fromhex(key) for key in joined["key"].to_pylist()]
-            merged = self._write_part(joined, dict(zip(keys, errors, strict=True)), names)
+            merged, data = self._next_part(joined, dict(zip(keys, errors, strict=True)), names)
+            write_durably(self.path / PARTS / merged.name, data)
             self._stock.parts = [part for part in self._stock.parts if part.name not in merged.replaces] + [merged]
             self._write_manifest()
             for name in names:
@@ -222,13 +229,12 @@ class SweepStore:
         self.failed.difference_update(keys)
         self.failed.update(failed_keys)
 
-    def _write_part(self, table: pa.Table, failed: Mapping[bytes, bool], replaces: Sequence[str]) -> Part:
-        """Write a part; when this returns it is durable."""
+    def _next_part(self, table: pa.Table, failed: Mapping[bytes, bool], replaces: Sequence[str]) -> tuple[Part, bytes]:
+        """Make a part, and the content of its file."""
         about = {"what": self._stock.description.get("what")}
         self._sequence += 1
         name, data = encode_table(table, self._sequence, self._stock.store, about, replaces)
-        write_durably(self.path / PARTS / name, data)
-        return Part(
+        part = Part(
             name=name,
             rows=len(table),
             keys=frozenset(key for key, has_error in failed.items() if not has_error),
@@ -238,6 +244,7 @@ class SweepStore:
             replaces=tuple(replaces),
             about=about,
         )
+        return part, data
 
     def _write_manifest(self) -> None:
         write_manifest(self.path, self._stock)
