@@ -77,7 +77,7 @@ class Recorder:
     y: np.ndarray
     taken: dict[str, list[np.ndarray]] = field(default_factory=dict)
     count: int = 0
-    _linear: tuple[np.ndarray, np.ndarray] | None = None
+    _linear: np.ndarray | None = None
 
     def take(self, engine: Engine) -> None:
         """Record the replicas as they are.
@@ -146,8 +146,8 @@ class Recorder:
         if not isinstance(model, Linear):
             return np.asarray(model.gram(theta, self.X))
         if self._linear is None:
-            self._linear = (np.asarray(model.gram(theta, self.X)), theta)
-        return self._linear[0]
+            self._linear = np.asarray(model.gram(theta, self.X))
+        return self._linear
 
 
 def eigen_directions(model: Model, theta: Array, X: Array, k: int | None = None) -> Directions:
