@@ -82,9 +82,10 @@ class Grid:
             _check_distinct(group, pool)
         flat = [name for group in groups for name in group]
         self._order = [flat.index(name) for name in self.names]
+        self._length = math.prod(len(pool) for pool in self._pools) * self.trials
 
     def __len__(self) -> int:
-        return math.prod(len(pool) for pool in self._pools) * self.trials
+        return self._length
 
     def __iter__(self) -> Iterator[Position]:
         """Make the points one after the other: O(axes) memory beyond the axes' values."""

@@ -40,25 +40,22 @@ def table_of(request: Request, stored: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         request: the sweep.
-        stored: rows as `row_of` makes them, those of other grids, seeds and versions of the code included.
+        stored: rows as `row_of` makes them, those of other grids, seeds and versions of the code included; one a key.
 
     Returns:
         One row for each point that is stored: the axes, trial, what was observed, error and seconds.
     """
     import pandas as pd
 
-    places = {request.keys(position).hex(): position.place for position in request.grid}
-    if "key" not in stored:
-        stored = pd.DataFrame({"key": pd.Series(dtype=object)})
-    index = stored["key"].map(places)
-    own = stored.loc[index.notna()].assign(index=index.dropna().astype("int64"))
-    own = own.sort_values("index").drop_duplicates("index", ignore_index=True)
-    positions = [request.grid.at(place) for place in own["index"]]
+    rows = {key: row for row, key in enumerate(stored["key"])} if "key" in stored else {}
+    keyed = ((request.keys(position).hex(), position) for position in request.grid)
+    found = [(rows[key], position) for key, position in keyed if key in rows]
+    own = stored.iloc[[row for row, _ in found]].reset_index(drop=True)
     columns: dict[str, Any] = {
-        name: pd.Series([position.values[place] for position in positions], dtype=_dtype(request.grid.axes[name]))
+        name: pd.Series([position.values[place] for _, position in found], dtype=_dtype(request.grid.axes[name]))
         for place, name in enumerate(request.grid.names)
     }
-    columns["trial"] = pd.Series([position.trial for position in positions], dtype="int64")
+    columns["trial"] = pd.Series([position.trial for _, position in found], dtype="int64")
     observed = [str(name) for name in own if name not in RESERVED and name not in columns]
     # Another grid's columns are empty here.
     columns |= {name: own[name] for name in observed if own[name].notna().any()}

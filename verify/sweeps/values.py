@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+_PLAIN = frozenset((type(None), bool, float, str))
+_LEAST, _MOST = -(2**63), 2**64 - 1
+
 
 def plain_value(value: object) -> Any:
     """Turn a value into one of Python's own types, exactly.
@@ -18,11 +21,14 @@ def plain_value(value: object) -> Any:
     Raises:
         TypeError: if it is anything else; the message says what.
     """
+    # Nearly all values are plain already.
+    if type(value) in _PLAIN:
+        return value
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, (list, tuple)):
         return [plain_value(item) for item in value]
-    if value is None or isinstance(value, bool):
+    if type(value) in _PLAIN:
         return value
     if isinstance(value, int):
         return _within_64_bits(value)
@@ -33,7 +39,7 @@ def plain_value(value: object) -> Any:
 
 
 def _within_64_bits(value: int) -> int:
-    if not -(2**63) <= value < 2**64:
+    if not _LEAST <= value <= _MOST:
         raise TypeError(f"expected integers that 64 bits hold, got {value.bit_length()} bits")
     return int(value)
 
@@ -56,6 +62,9 @@ def plain_row(row: object) -> dict[str, Any]:
     for name, value in row.items():
         if not isinstance(name, str):
             raise TypeError(f"expected texts as names, got {name!r}")
+        if type(value) in _PLAIN or (type(value) is int and _LEAST <= value <= _MOST):
+            plain[name] = value
+            continue
         try:
             plain[name] = plain_value(value)
         except TypeError as error:
