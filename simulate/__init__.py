@@ -6,6 +6,7 @@ array API standard covers, and stay on their device.
 
 from .alignment import directional_alignment, directional_alignment_along, loss_alignment
 from .arrays import to_host
+from .cifar import DataError, cifar10
 from .datasets import digits
 from .dynamics import (
     AlignmentConstants,
@@ -85,6 +86,7 @@ __all__ = [
     "AlignmentConstantsAlong",
     "AlignmentRange",
     "CurvedValley",
+    "DataError",
     "DeepLinear",
     "DiagonalLinear",
     "Directions",
@@ -109,6 +111,7 @@ __all__ = [
     "adversarial_alignment",
     "alignment_constants",
     "alignment_constants_along",
+    "cifar10",
     "cosine",
     "deep_linear_alignment_search",
     "deep_linear_witness",
