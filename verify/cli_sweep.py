@@ -78,7 +78,7 @@ def _sweep(
     described = read_sweep(file)
     place = _place(described, store, workers, scheduler, retry_failed)
     if dry_run:
-        return _say_estimate(described, place, estimated(described.request, place), json)
+        return _say_estimate(described, place, estimated(described.request, place), json, quiet)
     silent = json or quiet or verbose or sys.stderr is None or not sys.stderr.isatty()
     table = swept(described.request, place, sink_for(not silent, noun=""))
     return _say_outcome(described, place, table, json, quiet)
@@ -107,18 +107,26 @@ def _count(text: str) -> int | str:
         return text
 
 
-def _say_estimate(described: SweepFile, place: Place, found: Estimate, json: bool) -> int:
+def _say_estimate(described: SweepFile, place: Place, found: Estimate, json: bool, quiet: bool) -> int:
     """Print what would run."""
     if json:
         _say_json({"name": described.request.name, "store": str(place.store), **found.to_dict()})
         return 0
-    lines = [
+    line = (
         f"{described.request.name}: {found.points:,} points, {found.finished:,} of them finished in {place.store}, "
         f"{found.to_run:,} to run"
-    ]
-    lines += [f"  {name}: {_axis(values)}" for name, values in described.request.grid.axes.items()]
+    )
+    if quiet:
+        line += f"; {_total(found)}" if found.to_run else ""
+        line += f"; {len(found.damaged):,} damaged in the store" if found.damaged else ""
+        say(line + "\n")
+        return 0
+    lines = [line, *(f"  {name}: {_axis(values)}" for name, values in described.request.grid.axes.items())]
     if described.request.grid.trials > 1:
         lines.append(f"  trials: {described.request.grid.trials:,}")
+    if found.damaged:
+        lines.append(f"damaged in the store, {len(found.damaged):,}, to be set aside when the sweep runs:")
+        lines += [f"  {name}" for name in found.damaged]
     if found.seconds_a_point is not None:
         whence = f"{found.timed:,} that were {'tried just now' if found.tried else 'finished before'}"
         lines.append(f"about {duration(found.seconds_a_point)} a point, from {whence}: {_total(found)}")

@@ -133,7 +133,8 @@ def _imported(source: Source, own: _Own) -> set[str]:
     """Name the modules that one imports, wherever in it the import stands."""
     found: set[str] = set()
     packages: set[tuple[str, str]] = set()
-    for node in ast.walk(source.tree):
+    outline = _outline(source.path, _stamp(source.path))
+    for node in outline.imports:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 root = alias.name.partition(".")[0]
@@ -141,24 +142,18 @@ def _imported(source: Source, own: _Own) -> set[str]:
                     # `import a.b` loads a.b, and what it binds is a.
                     found |= {alias.name} if "." in alias.name else set()
                     packages.add((alias.asname, alias.name) if alias.asname else (root, root))
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = _absolute(source, node)
             if base and own.holds(base):
                 for alias in node.names:
                     found |= _homes(base, alias.name)
-    return found.union(*(_used(source.tree, name, module) for name, module in packages))
+    return found.union(*(_used(outline, name, module) for name, module in packages))
 
 
-def _used(tree: ast.Module, name: str, module: str) -> set[str]:
+def _used(outline: _Outline, name: str, module: str) -> set[str]:
     """Follow `import module` and `module.attribute` to each attribute's home, or to all that is passed on."""
-    attributes = {
-        id(node.value): node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
-    }
-    whole = any(isinstance(n, ast.Name) and n.id == name and id(n) not in attributes for n in ast.walk(tree))
-    found = {module} if whole else set()
-    return found.union(*(_homes(module, attribute) for attribute in attributes.values()))
+    found = {module} if name in outline.alone else set()
+    return found.union(*(_homes(module, attribute) for attribute in outline.attributes.get(name, ())))
 
 
 def _homes(module: str, name: str) -> set[str]:
@@ -240,6 +235,32 @@ def _tree(path: Path, stamp: tuple[int, int]) -> ast.Module:
             ):
                 node.body = node.body[1:]
     return tree
+
+
+class _Outline(NamedTuple):
+    """What a syntax tree imports, and how it uses names: with which attributes, and alone."""
+
+    imports: list[ast.Import | ast.ImportFrom]
+    attributes: dict[str, set[str]]
+    alone: set[str]
+
+
+@cache
+def _outline(path: Path, stamp: tuple[int, int]) -> _Outline:
+    """Go through a file's syntax tree once."""
+    found = _Outline([], {}, set())
+    owners: set[int] = set()
+    names: list[ast.Name] = []
+    for node in ast.walk(_tree(path, stamp)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.imports.append(node)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found.attributes.setdefault(node.value.id, set()).add(node.attr)
+            owners.add(id(node.value))
+        elif isinstance(node, ast.Name):
+            names.append(node)
+    found.alone.update(name.id for name in names if id(name) not in owners)
+    return found
 
 
 @cache

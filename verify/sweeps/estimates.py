@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from verify.sweeps.requests import Request
 from verify.sweeps.runners import LocalRunner
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from verify.sweeps.looking import Look
 
 SECONDS_TRIED = 2.0
 """No further point is tried after this many seconds."""
@@ -32,6 +33,8 @@ class Estimate:
         timed: how many points that is the mean of.
         tried: whether they were run for the estimate; otherwise they are stored ones.
         workers: processes that would share the work; None on a cluster.
+        damaged: what is damaged, foreign or missing in the store; a sweep sets these files aside, and the points in
+            them run again.
     """
 
     points: int
@@ -40,6 +43,7 @@ class Estimate:
     timed: int
     tried: bool
     workers: int | None
+    damaged: tuple[str, ...] = ()
 
     @property
     def to_run(self) -> int:
@@ -72,31 +76,46 @@ class Estimate:
             "workers": self.workers,
             "work": self.work,
             "seconds": self.seconds,
+            "damaged": list(self.damaged),
         }
 
 
-def estimate(request: Request, finished: set[bytes], stored: pd.DataFrame | None, workers: int | None) -> Estimate:
+def estimate(request: Request, stored: Look | None, retry_failed: bool, workers: int | None) -> Estimate:
     """Estimate a sweep from the times of its stored points, or by trying points that are spread over the grid.
 
     Nothing is stored. Trying takes about two seconds, or as long as a single point takes.
 
     Args:
         request: the sweep.
-        finished: keys of the points that are stored.
-        stored: the sweep's own table as far as it is stored; None for nothing.
+        stored: what its store holds; None for nothing.
+        retry_failed: whether stored points that failed would run again.
         workers: processes that would share the work; None on a cluster.
 
     Returns:
-        The estimate.
+        The estimate. Constant memory.
     """
-    missing = request.missing(finished)
     points = len(request.grid)
-    times = [] if stored is None else list(stored["seconds"].dropna())
-    tried = False
-    if missing and not times:
-        times, tried = list(_tried(request)), True
-    mean = sum(times) / len(times) if missing and times else None
-    return Estimate(points, points - missing, mean, len(times), tried, workers)
+    finished, times = _stored(request, stored, retry_failed) if stored is not None and stored.seconds else (0, [])
+    mean, tried = None, False
+    if finished < points:
+        tried = not times
+        times = times or list(_tried(request))
+        mean = sum(times) / len(times)
+    damaged = tuple(stored.damaged) if stored is not None else ()
+    return Estimate(points, finished, mean, len(times), tried, workers, damaged)
+
+
+def _stored(request: Request, stored: Look, retry_failed: bool) -> tuple[int, list[float]]:
+    """Count the points of the sweep that need not run, and list the times of all that are stored."""
+    finished, times = 0, []
+    for position in request.grid:
+        key = request.keys(position)
+        taken = stored.seconds.get(key)
+        if taken is not None:
+            finished += not (retry_failed and key in stored.failed)
+            if not math.isnan(taken):
+                times.append(taken)
+    return finished, times
 
 
 def _tried(request: Request) -> Iterator[float]:

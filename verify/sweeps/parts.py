@@ -143,11 +143,12 @@ def read_part(path: Path, description_only: bool = False) -> tuple[Part, bytes]:
     return part, data
 
 
-def table_of(data: bytes) -> pa.Table:
+def table_of(data: bytes, columns: list[str] | None = None) -> pa.Table:
     """Read the rows of a part that was checked.
 
     Args:
         data: its file's content.
+        columns: the columns that are wanted, of which those are read that there are; None for all.
 
     Returns:
         The rows.
@@ -155,7 +156,7 @@ def table_of(data: bytes) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.read_table(pa.BufferReader(data)).replace_schema_metadata(None)
+    return pq.read_table(pa.BufferReader(data), columns=columns).replace_schema_metadata(None)
 
 
 def table_of_rows(rows: Sequence[Mapping[str, Any]]) -> pa.Table:

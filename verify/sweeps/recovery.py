@@ -42,6 +42,35 @@ class Stock:
     set_aside: list[str] = field(default_factory=list)
 
 
+@dataclass
+class Survey:
+    """What was found in a store, before anything is done about it.
+
+    Attributes:
+        stock: what counts; its `set_aside` is empty.
+        present: names of the files that are there, broken ones included.
+        broken: what is wrong with the files that do not count, by name.
+        complaint: what is wrong with the manifest; None where nothing is.
+        manifest: what it says; None where it is missing or damaged.
+    """
+
+    stock: Stock
+    present: set[str]
+    broken: dict[str, str]
+    complaint: str | None
+    manifest: dict[str, Any] | None
+
+    def missing(self) -> list[str]:
+        """List the parts that are gone.
+
+        Returns:
+            A text for each part that the manifest names, that is not there and that no other part has taken over.
+        """
+        accounted = self.present | {name for part in self.stock.parts for name in part.replaces}
+        listed = self.manifest.get("parts", {}) if self.manifest else {}
+        return [f"{PARTS}/{name}: missing" for name in listed if name not in accounted]
+
+
 def check_folder(folder: Path) -> None:
     """Refuse a folder in which there is something else than a store, before anything in it is touched.
 
@@ -89,20 +118,82 @@ def take_stock(folder: Path) -> Stock:
     try:
         for name in (MANIFEST, LOCK):
             _remove_unfinished(folder.glob(f".{name}.*.part"))
-        manifest, complaint = _read_manifest(folder / MANIFEST)
-        whole, broken = _read_parts(folder / PARTS)
-        stock = _stock_of(manifest, whole)
-        broken |= {part.name: "foreign: of another store" for part in whole if part.store != stock.store}
-        stock.parts = [part for part in whole if part.store == stock.store]
-        _set_aside(folder, stock, broken, complaint if whole or complaint != "missing" else None)
-        listed = manifest.get("parts", {}) if manifest else {}
-        present = {part.name for part in whole} | broken.keys()
-        replaced = {name for part in stock.parts for name in part.replaces}
-        stock.set_aside += [f"{PARTS}/{name}: missing" for name in listed if name not in present | replaced]
+        (folder / PARTS).mkdir(exist_ok=True)
+        _remove_unfinished((folder / PARTS).iterdir())
+        found = survey(folder)
+        stock = found.stock
+        _set_aside(folder, found)
+        stock.set_aside += found.missing()
         _drop_replaced(folder / PARTS, stock)
     except OSError as error:
         raise VerifyError(refused(folder, error)) from None
     return stock
+
+
+def survey(folder: Path) -> Survey:
+    """Read and check every file of a store; nothing is changed.
+
+    Args:
+        folder: the store.
+
+    Returns:
+        What was found.
+
+    Raises:
+        VerifyError: if the store is of another schema version.
+        OSError: if a file cannot be read, or has gone meanwhile because another process merged parts.
+    """
+    manifest, complaint = read_manifest(folder / MANIFEST)
+    whole, broken = _read_parts(folder / PARTS)
+    stock = _stock_of(manifest, whole)
+    present = {part.name for part in whole} | broken.keys()
+    broken |= {part.name: "foreign: of another store" for part in whole if part.store != stock.store}
+    stock.parts = [part for part in whole if part.store == stock.store]
+    if complaint == "missing" and not whole:
+        complaint = None
+    return Survey(stock, present, broken, complaint, manifest)
+
+
+def check_same_sweep(folder: Path, stock: Stock, description: Mapping[str, Any]) -> None:
+    """Refuse a store of another sweep.
+
+    Args:
+        folder: the store.
+        stock: what it holds.
+        description: what the sweep is.
+
+    Raises:
+        VerifyError: if both say what they observe, and it is not the same.
+    """
+    before, now = stock.description.get("what"), description.get("what")
+    if before is not None and now is not None and before != now:
+        raise VerifyError(f"store: expected a store of {now!r}, got {str(folder)!r}, which is one of {before!r}")
+
+
+def read_manifest(path: Path) -> tuple[dict[str, Any] | None, str | None]:
+    """Read what a store says of itself.
+
+    Args:
+        path: the manifest.
+
+    Returns:
+        The manifest, or None and what is wrong with it.
+
+    Raises:
+        VerifyError: if the store is of another schema version.
+        OSError: if it cannot be read.
+    """
+    if not path.exists():
+        return None, "missing"
+    manifest = _load_json(path)
+    if not isinstance(manifest, dict) or manifest.get("kind") != KIND:
+        return None, "damaged: not a manifest of a sweep's store"
+    body = {name: value for name, value in manifest.items() if name != "sha256"}
+    # Every version of the layout keeps this checksum, so that a damaged number is no other version.
+    if manifest.get("sha256") != _checksum(body):
+        return None, "damaged: its content does not match its checksum"
+    _check_schema(path, manifest["schema"])
+    return manifest, None
 
 
 def write_manifest(folder: Path, stock: Stock) -> None:
@@ -143,21 +234,6 @@ def _load_json(path: Path) -> Any:
         return None
 
 
-def _read_manifest(path: Path) -> tuple[dict[str, Any] | None, str | None]:
-    """Return the manifest, or None and what is wrong with it."""
-    if not path.exists():
-        return None, "missing"
-    manifest = _load_json(path)
-    if not isinstance(manifest, dict) or manifest.get("kind") != KIND:
-        return None, "damaged: not a manifest of a sweep's store"
-    body = {name: value for name, value in manifest.items() if name != "sha256"}
-    # Every version of the layout keeps this checksum, so that a damaged number is no other version.
-    if manifest.get("sha256") != _checksum(body):
-        return None, "damaged: its content does not match its checksum"
-    _check_schema(path, manifest["schema"])
-    return manifest, None
-
-
 def _check_schema(path: Path, schema: object) -> None:
     if schema != SCHEMA:
         raise VerifyError(f"store: expected schema version {SCHEMA}, got {schema!r} in {str(path)!r}")
@@ -165,11 +241,11 @@ def _check_schema(path: Path, schema: object) -> None:
 
 def _read_parts(folder: Path) -> tuple[list[Part], dict[str, str]]:
     """Return the whole parts, oldest first, and what is wrong with the other files."""
-    folder.mkdir(exist_ok=True)
     whole: list[Part] = []
     broken: dict[str, str] = {}
-    _remove_unfinished(folder.iterdir())
-    for path in sorted(folder.iterdir()):
+    if not folder.is_dir():
+        return whole, broken
+    for path in sorted(path for path in folder.iterdir() if not is_temporary(path.name)):
         try:
             part, _ = read_part(path)
         except DamagedPartError as error:
@@ -200,13 +276,14 @@ def _stock_of(manifest: dict[str, Any] | None, whole: list[Part]) -> Stock:
     return Stock(secrets.token_hex(16), now, {})
 
 
-def _set_aside(folder: Path, stock: Stock, broken: Mapping[str, str], complaint: str | None) -> None:
+def _set_aside(folder: Path, found: Survey) -> None:
     """Move what does not belong or is not whole out of the readers' way."""
-    moves = [(folder / PARTS / name, f"{PARTS}/{name}: {reason}") for name, reason in broken.items()]
-    if complaint == "missing":
+    stock = found.stock
+    moves = [(folder / PARTS / name, f"{PARTS}/{name}: {reason}") for name, reason in found.broken.items()]
+    if found.complaint == "missing":
         stock.set_aside.append(f"{MANIFEST}: missing, made again from the parts")
-    elif complaint is not None:
-        moves.append((folder / MANIFEST, f"{MANIFEST}: {complaint}, made again from the parts"))
+    elif found.complaint is not None:
+        moves.append((folder / MANIFEST, f"{MANIFEST}: {found.complaint}, made again from the parts"))
     for path, text in moves:
         (folder / SET_ASIDE).mkdir(exist_ok=True)
         target = _free_name(folder / SET_ASIDE / path.name)

@@ -30,7 +30,7 @@ from verify.sweeps.parts import (
     table_of,
     table_of_rows,
 )
-from verify.sweeps.recovery import PARTS, check_folder, take_stock, write_manifest
+from verify.sweeps.recovery import PARTS, check_folder, check_same_sweep, take_stock, write_manifest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +63,7 @@ class SweepStore:
         self.path = path
         self._lock = lock
         self._stock = take_stock(path)
-        self._check_same_sweep(description)
+        check_same_sweep(path, self._stock, description)
         self._stock.description = dict(description)
         self.set_aside = list(self._stock.set_aside)
         self.finished: set[bytes] = set()
@@ -218,11 +218,6 @@ class SweepStore:
                 raise
         finally:
             self._lock.release()
-
-    def _check_same_sweep(self, description: Mapping[str, Any]) -> None:
-        before, now = self._stock.description.get("what"), description.get("what")
-        if before is not None and now is not None and before != now:
-            raise VerifyError(f"store: expected a store of {now!r}, got {str(self.path)!r}, which is one of {before!r}")
 
     def _count(self, keys: Iterable[bytes], failed_keys: Iterable[bytes]) -> None:
         self.finished.update(keys, failed_keys)

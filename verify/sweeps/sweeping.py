@@ -86,8 +86,8 @@ def sweep(
     Returns:
         One row for each point, in the order of the grid, trials last: the axes (with the defaults of those of a claim
         that were left out), trial, what was observed, error ("Type: message" where the function failed, else None) and
-        seconds. For a dry run one row: points, finished, to_run, seconds_a_point, timed, tried, workers, work and
-        seconds. Memory grows with the table only.
+        seconds. For a dry run one row: points, finished, to_run, seconds_a_point, timed, tried, workers, work,
+        seconds and damaged, which names the store's damaged files. Memory grows with the table only.
 
     Raises:
         VerifyError: for an argument that cannot be used, before anything is created; for a store that cannot be used or
@@ -158,7 +158,7 @@ def swept(request: Request, place: Place, sink: Sink) -> pd.DataFrame:
 
 
 def estimated(request: Request, place: Place) -> Estimate:
-    """Say what a sweep would run; nothing is created.
+    """Say what a sweep would run; nothing is created or changed, and another process may be writing the store.
 
     Args:
         request: the sweep.
@@ -166,21 +166,26 @@ def estimated(request: Request, place: Place) -> Estimate:
 
     Returns:
         The estimate.
+
+    Raises:
+        VerifyError: for a store that cannot be used.
     """
-    if place.store is None or _is_empty(place.store):
-        return estimate(request, set(), None, place.workers)
-    with _opened(place, request) as keeper:
-        return estimate(request, keeper.finished, table_of(request, keeper.table()), place.workers)
+    stored = None
+    if place.store is not None and not _is_empty(place.store):
+        from verify.sweeps.looking import look
+
+        stored = look(place.store, request.description())
+    return estimate(request, stored, place.retry_failed, place.workers)
 
 
 def _is_empty(folder: Path) -> bool:
-    """Whether there is nothing yet, so that opening a store would make one."""
+    """Whether there is nothing yet."""
     try:
         return not any(folder.iterdir())
     except FileNotFoundError:
         return True
     except OSError:
-        # Opening it says what is wrong.
+        # Looking at it says what is wrong.
         return False
 
 
