@@ -148,8 +148,8 @@ def cifar10(
     stream = streams.from_seed(seed, "cifar10")
     folder = find(RELEASE, data_dir)
     files = RELEASE.train if split == "train" else RELEASE.test
-    remedy = _remedy(data_dir)
-    pixels, numbers = _records([read(folder, file, remedy) for file in files], chosen)
+    command = remedy(data_dir)
+    pixels, numbers = _records([read(folder, file, command) for file in files], chosen)
     if n is not None:
         n = check_integer("n", n, minimum=1, maximum=numbers.size)
         kept = np.sort(stream.permutation(numbers.size)[:n])
@@ -197,13 +197,25 @@ def find(release: Release, data_dir: str | os.PathLike[str] | None = None) -> Pa
     return folder if folder.name == release.folder else folder / release.folder
 
 
-def read(folder: Path, file: DataFile, remedy: str = COMMAND) -> np.ndarray:
+def remedy(data_dir: str | os.PathLike[str] | None = None) -> str:
+    """Write the command that puts the files of CIFAR-10 where they are looked for.
+
+    Args:
+        data_dir: Where they are looked for, as in `root`.
+
+    Returns:
+        A line for a shell.
+    """
+    return COMMAND if data_dir is None else f"{COMMAND} --data-dir {shlex.quote(os.fspath(data_dir))}"
+
+
+def read(folder: Path, file: DataFile, command: str = COMMAND) -> np.ndarray:
     """Read a file, and check that it is the one that was published.
 
     Args:
         folder: The data set's folder.
         file: Which file.
-        remedy: The command that obtains it, for the message.
+        command: What obtains it, for the message.
 
     Returns:
         Its records, shape (images, 3073), uint8.
@@ -211,20 +223,38 @@ def read(folder: Path, file: DataFile, remedy: str = COMMAND) -> np.ndarray:
     Raises:
         DataError: If it is missing, cannot be read, or has another size or SHA-1.
     """
-    path = folder / file.name
+    data, defect = _attempt(folder, file)
+    if data is None:
+        path = " ".join(str(folder / file.name).split())
+        raise DataError(f"{path}: {defect}; get it with: {command}")
+    return data.reshape(file.images, RECORD)
+
+
+def find_defect(folder: Path, file: DataFile) -> str:
+    """Say what is wrong with a file.
+
+    Args:
+        folder: The data set's folder.
+        file: Which file.
+
+    Returns:
+        What was expected and what came, in a line; empty if the file is the one that was published.
+    """
+    return _attempt(folder, file)[1]
+
+
+def _attempt(folder: Path, file: DataFile) -> tuple[np.ndarray | None, str]:
+    """Read a file; return its bytes, or None and what is wrong with it."""
     try:
-        data = _read(path, file)
+        return _read(folder / file.name, file), ""
     except FileNotFoundError:
-        why = f"a file of {file.bytes} bytes, got none"
         if folder.parent.name == _PICKLED or os.path.lexists(folder.parent / _PICKLED):
-            why = f"the binary version, got the pickled one in {_PICKLED}, which is never opened"
+            return None, f"expected the binary version, got the pickled one in {_PICKLED}, which is never opened"
+        return None, f"expected a file of {file.bytes} bytes, got none"
     except OSError as error:
-        why = f"a file that can be read, got: {os.strerror(error.errno or 0)}"
+        return None, f"expected a file that can be read, got: {os.strerror(error.errno or 0)}"
     except _UnlikeError as error:
-        why = str(error)
-    else:
-        return data.reshape(file.images, RECORD)
-    raise DataError(f"{' '.join(str(path).split())}: expected {why}; get it with: {remedy}")
+        return None, f"expected {error}"
 
 
 class _UnlikeError(Exception):
@@ -251,11 +281,6 @@ def _read(path: Path, file: DataFile) -> np.ndarray:
             raise _UnlikeError(f"SHA-1 {file.sha1}, got {found}")
         _seen.add(key)
     return np.frombuffer(content, dtype=np.uint8)
-
-
-def _remedy(data_dir: str | os.PathLike[str] | None) -> str:
-    """Write the command that puts the files where they were looked for."""
-    return COMMAND if data_dir is None else f"{COMMAND} --data-dir {shlex.quote(os.fspath(data_dir))}"
 
 
 def _named(name: str, folder: object) -> Path:
@@ -313,7 +338,8 @@ def _standardised(pixels: np.ndarray, dtype: np.dtype[np.floating]) -> np.ndarra
     for rows in row_blocks(pixels.shape[0], PIXELS):
         images = pixels[rows].reshape(-1, 3, 32, 32)
         for channel in range(3):
-            X[rows, channel] = values[channel][images[:, channel]]
+            # A byte is never out of range, and "clip" is the mode that does not look for it.
+            X[rows, channel] = values[channel].take(images[:, channel], mode="clip")
     return X
 
 

@@ -54,3 +54,25 @@ def formats() -> list[str]:
     from verify.report import FORMATS
 
     return list(FORMATS)
+
+
+def data() -> list[str]:
+    """List the data sets.
+
+    Returns:
+        Their names.
+    """
+    from verify.obtaining import NAMES
+
+    return list(NAMES)
+
+
+def sources() -> list[str]:
+    """List from where a data set can be obtained.
+
+    Returns:
+        The names of the sources.
+    """
+    from verify.obtaining.sources import SOURCES
+
+    return list(SOURCES)
