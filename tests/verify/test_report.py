@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import theory
-from verify.report import figures, formulas, html, statement, terminal, wording
+from verify.report import figures, html, statement, terminal
 from verify.running import Outcome, RunResult
 from verify.verdict import Plot, State
 
@@ -313,78 +313,6 @@ def test_a_terminal_gets_colours_and_a_pipe_does_not(result, monkeypatch):
 def test_a_surviving_control_is_named():
     text = terminal.render(make_result(outcome("3.3", control=State.INCONCLUSIVE)), io.StringIO())
     assert "control 3.3:no-dimension survived (inconclusive)" in text
-
-
-@pytest.mark.parametrize(
-    ("states", "words"),
-    [
-        ([State.HOLDS], "verify: 1 claim — 1 holds; report"),
-        ([State.HOLDS] * 4 + [State.OBSERVED], "verify: 5 claims — 4 hold, 1 observed; report"),
-        (
-            [State.VACUOUS, State.VACUOUS, State.INCONCLUSIVE],
-            "verify: 3 claims — 1 inconclusive, 2 are vacuous; report",
-        ),
-        ([], "verify: 0 claims — none judged; report"),
-    ],
-)
-def test_the_headline(states, words):
-    outcomes = [Outcome(fake_claims.verdict("3.3", state), (), "") for state in states]
-    assert wording.headline(make_result(*outcomes)).startswith(words)
-
-
-@pytest.mark.parametrize(
-    ("constant", "text", "lines"),
-    [
-        (None, "", []),
-        ({}, "", []),
-        ({"estimate": None}, "", []),
-        ({"estimate": 1.9321, "low": 1.5, "high": 2.4}, "C = 1.93 [1.5, 2.4]", ["C = 1.93 [1.5, 2.4]"]),
-        ({"estimate": 12, "low": 9.0, "high": np.inf}, "C = 12 [9, ∞)", ["C = 12 [9, ∞)"]),
-        ({"estimate": 0.5, "low": None, "high": None}, "C = 0.5 (−∞, ∞)", ["C = 0.5 (−∞, ∞)"]),
-        ({"estimate": 0.5, "eps": 0.25, "meaning": "it"}, "C = 0.5 at ε = 0.25", ["C = 0.5 at ε = 0.25: it"]),
-        (
-            {"estimate": 2, "eps": 0.5, "by_eps": [{"estimate": 2, "eps": 0.5}, {"estimate": 3, "eps": 0.25}]},
-            "C = 2 at ε = 0.5",
-            ["C = 2 at ε = 0.5", "C = 3 at ε = 0.25"],
-        ),
-    ],
-)
-def test_constants_come_with_their_intervals(constant, text, lines):
-    assert wording.constant_text(constant) == text
-    assert wording.constant_lines(constant) == lines
-
-
-def test_numbers_and_durations_are_short():
-    assert [wording.number_text(v) for v in (1234.5, 1e-9, None, np.nan, -np.inf, 3, "x")] == [
-        "1.23e3",
-        "1e-9",
-        "–",
-        "–",
-        "−∞",
-        "3",
-        "x",
-    ]
-    assert [wording.seconds_text(v) for v in (0.04, 9.96, 59.6, 200)] == ["0.0 s", "10 s", "1 min 00 s", "3 min 20 s"]
-
-
-@pytest.mark.parametrize(
-    ("expression", "text"),
-    [
-        ("(3 + eps)/(1 - eps)**2", "(3 + ε)/(1 − ε)²"),
-        ("2*uSv**2 + uSu*vSv", "2·(uᵀSv)² + uᵀSu·vᵀSv"),
-        ("epsilon**(1/2) + steps**12", "epsilon^(1/2) + steps¹²"),
-        ("log(K/delta)*d_eff**1.5", "log(K/δ)·d_eff^1.5"),
-        ("beta**2/(S_X + S_Y)", "β²/(S_X + S_Y)"),
-        ("where(t < 1, 0, A1/(1 + A2))", "{ 0 where t < 1; A₁/(1 + A₂) otherwise }"),
-        (
-            "where(t >= 2, max(1, t), where(beta <= sqrt(2), 1/t, 0))",
-            "{ max(1, t) where t ≥ 2; 1/t where β ≤ sqrt(2); 0 otherwise }",
-        ),
-        ("where(t < 1, 0, 1)*where(t < 2, 0, 1)", "where(t < 1, 0, 1)·where(t < 2, 0, 1)"),
-    ],
-)
-def test_formulas_are_readable(expression, text):
-    assert formulas.readable(expression) == text
 
 
 def test_a_statement_has_a_page_of_its_own():

@@ -1,118 +1,29 @@
-"""The report in a real browser: headless Chromium with its driver.
-
-Without a browser these tests are skipped; NOISE_GEOMETRY_BROWSER=required makes that a failure.
-"""
+"""The report in a real browser: sorting, the keyboard, themes, phones, paper."""
 
 from __future__ import annotations
 
 import base64
-import io
-import json
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from report_browser import DESK, PHONE, Page, browser
 from test_report import ALTERED, HOSTILE, make_result, outcome
 
 from verify.report import html
 from verify.verdict import State
 
-REQUIRED = os.environ.get("NOISE_GEOMETRY_BROWSER") == "required"
-PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 LONG = {
     "estimate": 12.0,
     "meaning": "smallest C (for all conditions) with at most a share δ of failures on every design",
 }
-DESK = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-
-
-class Page:
-    """One report in the browser."""
-
-    def __init__(self, driver: Any, path: Path) -> None:
-        self.driver = driver
-        self.path = path
-
-    def open(self, size: dict[str, Any] = DESK, *, dark: bool = False, scripts: bool = True, media: str = "") -> Page:
-        """Load the report anew."""
-        features = [
-            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
-            # Smooth scrolling moves what is about to be clicked.
-            {"name": "prefers-reduced-motion", "value": "reduce"},
-        ]
-        self.command("Emulation.setDeviceMetricsOverride", **size)
-        self.command("Emulation.setEmulatedMedia", media=media, features=features)
-        self.command("Emulation.setScriptExecutionDisabled", value=not scripts)
-        self.driver.get(self.path.as_uri())
-        return self
-
-    def command(self, name: str, **arguments: Any) -> Any:
-        return self.driver.execute_cdp_cmd(name, arguments)
-
-    def run(self, script: str, *arguments: Any) -> Any:
-        return self.driver.execute_script(script, *arguments)
-
-    def column(self, number: int, table: str = "#verdicts table") -> list[str]:
-        """Read a column of a table, without the marks of states."""
-        cells = (
-            "return [...document.querySelector(arguments[0]).tBodies[0].rows].map(r => r.cells[arguments[1]].innerText)"
-        )
-        return [text.strip() for text in self.run(cells, table, number)]
-
-    def order(self) -> list[str | None]:
-        """Read how the columns of the verdicts say that they are sorted."""
-        return self.run("return [...document.querySelectorAll('#verdicts th[scope=col]')].map(h => h.ariaSort)")
-
-    def press(self, key: str, code: int) -> None:
-        """Press a key for whatever has the focus."""
-        text = {"text": "\r"} if key == "Enter" else {"text": " "} if key == " " else {}
-        for kind in ("keyDown", "keyUp"):
-            extra = text if kind == "keyDown" else {}
-            self.command("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **extra)
-
-    def screenshot(self) -> np.ndarray:
-        """Return what is seen, shape (height, width, 3), values from 0 to 1."""
-        from matplotlib.image import imread
-
-        data = base64.b64decode(self.command("Page.captureScreenshot", format="png")["data"])
-        return imread(io.BytesIO(data))[:, :, :3]
-
-    def messages(self) -> list[str]:
-        """Return what the console said since the last time."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]
 
 
 @pytest.fixture(scope="module")
 def driver() -> Iterator[Any]:
-    """Start the browser, which may load nothing from anywhere."""
-
-    def missing(what: str) -> None:
-        if REQUIRED:
-            pytest.fail(f"NOISE_GEOMETRY_BROWSER=required: {what}")
-        pytest.skip(what)
-
-    try:
-        from selenium.webdriver import Chrome, ChromeOptions, ChromeService
-    except ImportError:
-        missing("no selenium")
-    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    chromedriver = shutil.which("chromedriver")
-    if browser is None or chromedriver is None:
-        missing("no chromium with chromedriver")
-    options = ChromeOptions()
-    options.binary_location = browser
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    started = Chrome(options=options, service=ChromeService(executable_path=chromedriver))
-    try:
+    with browser() as started:
         yield started
-    finally:
-        started.quit()
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +46,7 @@ BY_COLUMN = [
     # Constant: 1e-5, 1.93, 12; none stays last.
     (4, ["4.3*", "3.3", "C.2", "digits"], ["C.2", "3.3", "4.3*", "digits"]),
     # Time: 0.5 s, 9 s, 20 s, 1 min 40 s.
-    (6, ["digits", "4.3*", "C.2", "3.3"], ["3.3", "C.2", "4.3*", "digits"]),
+    (7, ["digits", "4.3*", "C.2", "3.3"], ["3.3", "C.2", "4.3*", "digits"]),
 ]
 
 
@@ -146,13 +57,13 @@ def test_a_click_sorts(page, column, ascending, descending):
     button = page.driver.find_elements("css selector", "#verdicts thead button")[column]
     button.click()
     assert page.column(0) == ascending
-    assert page.order() == ["ascending" if number == column else "none" for number in range(7)]
+    assert page.order() == ["ascending" if number == column else "none" for number in range(8)]
     button.click()
     assert page.column(0) == descending
     assert page.order()[column] == "descending"
     button.click()
     assert page.column(0) == CLAIMS
-    assert page.order() == ["none"] * 7
+    assert page.order() == ["none"] * 8
     assert page.messages() == []
 
 
@@ -177,7 +88,7 @@ def test_the_keyboard_is_enough(page, key, code):
 
 def test_every_table_sorts_by_itself(page):
     page.open()
-    page.run("for (const each of document.querySelectorAll('details')) each.open = true")
+    page.unfold()
     assert len(page.driver.find_elements("css selector", "#claim-1 table.sortable")) == 2
     controls = "#claim-1 details:last-of-type table"
     before = page.column(0, controls)
@@ -197,7 +108,7 @@ def test_without_scripts_everything_is_there(page):
         rows = page.driver.find_elements("css selector", "#verdicts tbody tr")
         assert [row.find_element("css selector", "th").text for row in rows] == CLAIMS
         headers = page.driver.find_elements("css selector", "#verdicts thead th")
-        assert headers[6].text == "Time"
+        assert headers[7].text == "Time"
     finally:
         page.open()
 
@@ -231,9 +142,9 @@ def test_nothing_sticks_out_on_a_phone(page, opened):
     buttons = page.run(
         "return [...document.querySelectorAll('#verdicts thead button')].map(b => b.getBoundingClientRect().toJSON())"
     )
-    assert len(buttons) == 7
+    assert len(buttons) == 8
     assert all(b["left"] >= 0 and b["right"] <= PHONE["width"] and b["height"] >= 32 for b in buttons)
-    page.driver.find_elements("css selector", "#verdicts thead button")[6].click()
+    page.driver.find_elements("css selector", "#verdicts thead button")[7].click()
     assert page.column(0) == BY_COLUMN[-1][1]
 
 
@@ -268,10 +179,8 @@ def test_paper_shows_what_is_folded(page):
 
 
 def test_nothing_is_loaded_and_nothing_runs_but_our_script(page):
-    page.driver.get_log("performance")
-    page.open()
-    asked = [json.loads(entry["message"])["message"] for entry in page.driver.get_log("performance")]
-    addresses = [e["params"]["request"]["url"] for e in asked if e["method"] == "Network.requestWillBeSent"]
+    page.requests()
+    addresses = page.open().requests()
     assert page.path.as_uri() in addresses
     assert all(address == page.path.as_uri() or address.startswith("data:") for address in addresses)
     assert page.messages() == []

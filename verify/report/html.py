@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from verify import trend
 from verify.report import figures, formulas, wording
 from verify.verdict import State, Verdict, plain
 
@@ -45,6 +46,8 @@ def render(result: RunResult) -> str:
         states={str(state): meaning for state, meaning in wording.STATES.items()},
         bases=wording.BASES,
         provenance=wording.PROVENANCE,
+        refutes_above=trend.VIOLATED_ABOVE,
+        holds_below=trend.HOLDS_BELOW,
     )
 
 
@@ -83,6 +86,7 @@ def _claim(outcome: Outcome, number: int) -> dict[str, Any]:
         "constant": wording.constant_text(verdict.constant),
         "estimate": _estimate(verdict.constant),
         "constants": wording.constant_lines(verdict.constant),
+        "exponents": wording.exponents(verdict.evidence),
         "controls": outcome.controls,
         "controls_refuted": wording.controls_refuted(outcome.controls),
         "all_refuted": all(control.state is State.VIOLATED for control in outcome.controls),
@@ -116,6 +120,7 @@ def _figures(verdict: Verdict, anchor: str) -> list[dict[str, Any]]:
             "title": plot.title,
             "svg": _safe(figures.svg(plot, f"{anchor}-figure-{number}")),
             "legend": figures.legend(plot),
+            "banded": any(series.get("low") is not None for series in plot.series),
         }
         for number, plot in enumerate(verdict.plots, start=1)
     ]

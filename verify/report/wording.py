@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from verify.store import REPORT
-from verify.verdict import State, Verdict
+from verify.verdict import Evidence, State, Verdict
 
 if TYPE_CHECKING:
     from verify.running import RunResult
@@ -122,6 +122,25 @@ def constant_lines(constant: Mapping[str, Any] | None) -> list[str]:
     meaning = f": {constant['meaning']}" if constant.get("meaning") else ""
     lines = [constant_text(each) for each in constant.get("by_eps") or [constant]]
     return [f"{line}{meaning}" for line in lines if line]
+
+
+def exponents(evidence: Sequence[Evidence]) -> list[tuple[str, str, float]]:
+    """List the exponents that were fitted along rays: p in ρ ~ scale^p, the slope of log ρ.
+
+    Args:
+        evidence: a claim's tests.
+
+    Returns:
+        For each test that fitted one its name, the exponent with its interval such as "−0.05 [−0.09, −0.02]", and the
+        interval's upper end.
+    """
+    found = []
+    for item in evidence:
+        slope = item.figures.get("slope")
+        if isinstance(slope, list | tuple) and len(slope) == 3 and None not in slope:
+            estimate, low, high = (f"{value:+.3f}".replace("-", "−") for value in slope)
+            found.append((item.test, f"{estimate} [{low}, {high}]", float(slope[2])))
+    return found
 
 
 def _interval_text(low: Any, high: Any) -> str:
