@@ -1,6 +1,7 @@
 """Convolutions of images (m, height, width, channels) with kernels (size, size, inputs, outputs), and their adjoints.
 
-As matrix products with patches, for arrays of any library. "Convolution" is the field's word for what is a correlation:
+As matrix products with patches, for arrays of any library; NumPy arrays go through compiled kernels where Numba is
+installed, which write no patches. "Convolution" is the field's word for what is a correlation:
 y[i, a, b, o] = Σ x[i, s·a + k − padding, s·b + l − padding, c] w[k, l, c, o].
 """
 
@@ -12,6 +13,7 @@ import array_api_compat
 
 from ..arrays import Namespace
 from ..validation import Array
+from . import compiled_convolutions as compiled
 
 
 class Geometry(NamedTuple):
@@ -52,6 +54,8 @@ def convolve(xp: Namespace, x: Array, w: Array, g: Geometry) -> Array:
         Images, (m, h', w', o). O(m h' w' size² c o) operations.
     """
     m, height, width, _ = x.shape
+    if compiled.usable(x, g.size, g.padding):
+        return compiled.convolve(x, w, g.stride, g.padding, (g.positions(height), g.positions(width)))
     rows = patches(xp, x, g) @ xp.reshape(w, (-1, w.shape[3]))
     return xp.reshape(rows, (m, g.positions(height), g.positions(width), w.shape[3]))
 
@@ -70,6 +74,8 @@ def pull_to_inputs(xp: Namespace, u: Array, w: Array, g: Geometry, shape: tuple[
         Derivative by the images, (m, h, w, c).
     """
     m, height, width, channels = shape
+    if compiled.usable(u, g.size, g.padding):
+        return compiled.pull_to_inputs(u, w, g.stride, g.padding, (height, width))
     high, wide = u.shape[1], u.shape[2]
     spread = xp.reshape(u, (-1, u.shape[3])) @ xp.matrix_transpose(xp.reshape(w, (-1, w.shape[3])))
     spread = xp.reshape(spread, (m, high, wide, g.size, g.size, channels))
@@ -95,6 +101,8 @@ def pull_to_kernel(xp: Namespace, x: Array, u: Array, g: Geometry) -> Array:
     Returns:
         Derivative by the kernel, (size, size, c, o), summed over images.
     """
+    if compiled.usable(x, g.size, g.padding):
+        return compiled.pull_to_kernel(x, u, g.size, g.stride, g.padding)
     summed = xp.matrix_transpose(patches(xp, x, g)) @ xp.reshape(u, (-1, u.shape[3]))
     return xp.reshape(summed, (g.size, g.size, x.shape[3], u.shape[3]))
 

@@ -1,0 +1,287 @@
+"""Convolutions of images (height, width, channels), their adjoints, and nothing in between: no patches are written.
+
+An image is copied into one with margins; then what the kernel sees in one of its rows is a contiguous run of
+size·channels entries. So a convolution is a sum, over the rows of the kernel, of products of a matrix whose rows
+overlap in memory. The adjoint as a map of the images is a convolution too, of the derivatives spread apart with a
+kernel turned round. Arrays are flat; output channels fill whole vectors.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from .compiling import inner, loop
+from .register_tiles import WIDE, tile
+
+GROUPS = 16
+"""Images are dealt to so many groups: the same sums, whatever the number of threads."""
+_LONG = 8 if WIDE else 4
+"""Rows of a tile of two vectors: as many as leave registers for the other operand."""
+
+
+@inner
+def _place(image, sides, margins, step, offset, padded):
+    """Copy an image's pixels to every step-th place of one that is zero elsewhere."""
+    height, width, channels = sides
+    high, wide = margins
+    for row in range(height):
+        below = row * step + offset
+        if below >= high:
+            break
+        for column in range(width):
+            right = column * step + offset
+            if right >= wide:
+                break
+            source, target = (row * width + column) * channels, (below * wide + right) * channels
+            for channel in range(channels):
+                padded[target + channel] = image[source + channel]
+
+
+@inner
+def _convolve_image(padded, line, channels, kernel, size, stride, y, sides, vector):
+    """Convolve one image with margins."""
+    high, wide, outputs = sides
+    run, apart = size * channels, stride * channels
+    first = 0
+    while first < outputs:
+        two = first + 2 * vector <= outputs
+        for row in range(high):
+            top, target = row * stride * line, row * wide * outputs + first
+            column = 0
+            while column < wide:
+                a, t, left = top + column * apart, target + column * outputs, wide - column
+                if two and left >= _LONG:
+                    tile(
+                        y,
+                        t,
+                        outputs,
+                        padded,
+                        a,
+                        apart,
+                        line,
+                        1,
+                        kernel,
+                        first,
+                        run * outputs,
+                        outputs,
+                        size,
+                        run,
+                        _LONG,
+                        2,
+                        0,
+                    )
+                    column += _LONG
+                elif two:
+                    tile(
+                        y,
+                        t,
+                        outputs,
+                        padded,
+                        a,
+                        apart,
+                        line,
+                        1,
+                        kernel,
+                        first,
+                        run * outputs,
+                        outputs,
+                        size,
+                        run,
+                        1,
+                        2,
+                        0,
+                    )
+                    column += 1
+                elif left >= 8:
+                    tile(
+                        y,
+                        t,
+                        outputs,
+                        padded,
+                        a,
+                        apart,
+                        line,
+                        1,
+                        kernel,
+                        first,
+                        run * outputs,
+                        outputs,
+                        size,
+                        run,
+                        8,
+                        1,
+                        0,
+                    )
+                    column += 8
+                else:
+                    tile(
+                        y,
+                        t,
+                        outputs,
+                        padded,
+                        a,
+                        apart,
+                        line,
+                        1,
+                        kernel,
+                        first,
+                        run * outputs,
+                        outputs,
+                        size,
+                        run,
+                        1,
+                        1,
+                        0,
+                    )
+                    column += 1
+        first += 2 * vector if two else vector
+
+
+@loop
+def convolve(x, sides, kernel, y, made, size, stride, step, offset, vector):
+    """Convolve images.
+
+    Args:
+        x: Images, (m, height·width·channels).
+        sides: (height, width, channels).
+        kernel: (size·size·channels·outputs,), outputs fastest, a multiple of ``vector``.
+        y: Where the result goes, (m, high·wide·outputs).
+        made: (high, wide, outputs).
+        size: Height and width of the kernel.
+        stride: Step between positions of the kernel.
+        step: Distance at which pixels of x are placed, 1 for a convolution.
+        offset: Margin of zeros above and at the left.
+        vector: Entries of a vector.
+    """
+    m, channels = x.shape[0], sides[2]
+    high, wide = (made[0] - 1) * stride + size, (made[1] - 1) * stride + size
+    groups = min(GROUPS, m)
+    for group in prange(groups):
+        padded = np.zeros(high * wide * channels, x.dtype)
+        for i in range(m * group // groups, m * (group + 1) // groups):
+            _place(x[i], sides, (high, wide), step, offset, padded)
+            _convolve_image(padded, wide * channels, channels, kernel, size, stride, y[i], made, vector)
+
+
+@inner
+def _add_gradient(padded, line, channels, u, sides, size, stride, total, vector):
+    """Add one image's derivative by the kernel."""
+    high, wide, outputs = sides
+    run, apart = size * channels, stride * channels
+    first = 0
+    while first < outputs:
+        two = first + 2 * vector <= outputs
+        for k in range(size):
+            j = 0
+            while j < run:
+                a, t, left = k * line + j, (k * run + j) * outputs + first, run - j
+                if two and left >= _LONG:
+                    tile(
+                        total,
+                        t,
+                        outputs,
+                        padded,
+                        a,
+                        1,
+                        stride * line,
+                        apart,
+                        u,
+                        first,
+                        wide * outputs,
+                        outputs,
+                        high,
+                        wide,
+                        _LONG,
+                        2,
+                        1,
+                    )
+                    j += _LONG
+                elif two:
+                    tile(
+                        total,
+                        t,
+                        outputs,
+                        padded,
+                        a,
+                        1,
+                        stride * line,
+                        apart,
+                        u,
+                        first,
+                        wide * outputs,
+                        outputs,
+                        high,
+                        wide,
+                        1,
+                        2,
+                        1,
+                    )
+                    j += 1
+                elif left >= 8:
+                    tile(
+                        total,
+                        t,
+                        outputs,
+                        padded,
+                        a,
+                        1,
+                        stride * line,
+                        apart,
+                        u,
+                        first,
+                        wide * outputs,
+                        outputs,
+                        high,
+                        wide,
+                        8,
+                        1,
+                        1,
+                    )
+                    j += 8
+                else:
+                    tile(
+                        total,
+                        t,
+                        outputs,
+                        padded,
+                        a,
+                        1,
+                        stride * line,
+                        apart,
+                        u,
+                        first,
+                        wide * outputs,
+                        outputs,
+                        high,
+                        wide,
+                        1,
+                        1,
+                        1,
+                    )
+                    j += 1
+        first += 2 * vector if two else vector
+
+
+@loop
+def pull_to_kernel(x, sides, u, made, totals, size, stride, offset, vector):
+    """Derivative by the kernel, group by group.
+
+    Args:
+        x: Images, (m, height·width·channels).
+        sides: (height, width, channels).
+        u: Derivative of a scalar by the outputs, (m, high·wide·outputs); outputs a multiple of ``vector``.
+        made: (high, wide, outputs).
+        totals: Zeros, (groups, size·size·channels·outputs); the sums of each group's images go there.
+        size: Height and width of the kernel.
+        stride: Step between positions of the kernel.
+        offset: Margin of zeros above and at the left.
+        vector: Entries of a vector.
+    """
+    m, channels, groups = x.shape[0], sides[2], totals.shape[0]
+    high, wide = (made[0] - 1) * stride + size, (made[1] - 1) * stride + size
+    for group in prange(groups):
+        padded = np.zeros(high * wide * channels, x.dtype)
+        for i in range(m * group // groups, m * (group + 1) // groups):
+            _place(x[i], sides, (high, wide), 1, offset, padded)
+            _add_gradient(padded, wide * channels, channels, u[i], made, size, stride, totals[group], vector)
