@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from verify.console import Verbose, say, stoppable
+from verify.console import Verbose, prints_aside, say, stoppable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,12 +75,16 @@ def _sweep(
     from verify.sweeps.files import read_sweep
     from verify.sweeps.sweeping import estimated, swept
 
-    described = read_sweep(file)
-    place = _place(described, store, workers, scheduler, retry_failed)
+    with prints_aside():
+        described = read_sweep(file)
+        place = _place(described, store, workers, scheduler, retry_failed)
+        if not dry_run:
+            silent = json or quiet or verbose or sys.stderr is None or not sys.stderr.isatty()
+            table = swept(described.request, place, sink_for(not silent, noun=""))
+        else:
+            found = estimated(described.request, place)
     if dry_run:
-        return _say_estimate(described, place, estimated(described.request, place), json, quiet)
-    silent = json or quiet or verbose or sys.stderr is None or not sys.stderr.isatty()
-    table = swept(described.request, place, sink_for(not silent, noun=""))
+        return _say_estimate(described, place, found, json, quiet)
     return _say_outcome(described, place, table, json, quiet)
 
 
@@ -92,9 +96,9 @@ def _place(
     from verify.sweeps.sweeping import Place, runner_for
 
     folder = check_store(store) or described.store or Path("results") / f"sweep-{described.path.stem}"
-    if workers is None and scheduler is None:
-        count, address = described.workers, described.scheduler
-    else:
+    count: int | str | None = described.workers
+    address = described.scheduler
+    if workers is not None or scheduler is not None:
         count, address = None if workers is None else _count(workers), scheduler
     return Place(folder, runner_for(count, check_scheduler(address, count)), retry_failed)
 

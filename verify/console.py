@@ -7,7 +7,7 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -40,6 +40,28 @@ def say(text: str) -> None:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise VerifyError(f"standard output: expected to write to it, got: {os.strerror(error.errno or 0)}") from None
+
+
+@contextlib.contextmanager
+def prints_aside() -> Iterator[None]:
+    """Send what is printed inside the block, by worker processes as well, to the standard error stream.
+
+    A user's function may print, and what the command prints must stay whole.
+
+    Yields:
+        Nothing.
+    """
+    saved = None
+    with contextlib.suppress(OSError):
+        saved = os.dup(1)
+        os.dup2(2, 1)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if saved is not None:
+            os.dup2(saved, 1)
+            os.close(saved)
 
 
 def complain(message: str) -> None:

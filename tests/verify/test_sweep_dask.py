@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import socket
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pandas as pd
 import pytest
 
 import verify
+from verify import cli
 from verify.sweeps import sweeping
 
 pytestmark = pytest.mark.skipif(
@@ -67,3 +70,43 @@ def test_a_scheduler_that_does_not_answer_leaves_a_store_intact(tmp_path, monkey
     with pytest.raises(verify.VerifyError, match=r"^scheduler: .*127\.0\.0\.1:1'"):
         verify.sweep("4.3", d=3, n=[20, 40, 80], scheduler="tcp://127.0.0.1:1", store=tmp_path / "store")
     pd.testing.assert_frame_equal(table, verify.sweep("4.3", d=3, n=[20, 40], workers=1, store=tmp_path / "store"))
+
+
+@pytest.fixture
+def silent():
+    """Listen at a port, take connections, and say nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("called", ["silent", "closed", "no-address", "worker"])
+def test_what_is_no_scheduler_is_refused_in_time_and_nothing_is_created(
+    called, silent, address, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sweeping, "DaskRunner", partial(sweeping.DaskRunner, timeout=1.0))
+    (tmp_path / "my.toml").write_text('claim = "3.3"\n[axes]\nd = 2\nn = 9\n')
+    worker = next(iter(ask_for_workers(address)))
+    where, got = {
+        "silent": (silent, "no answer"),
+        "closed": ("tcp://127.0.0.1:1", "no answer"),
+        "no-address": ("banana", "missing port number"),
+        "worker": (worker, "the answer of a Worker"),
+    }[called]
+    started = time.monotonic()
+    with pytest.raises(SystemExit) as left:
+        cli.main(["sweep", "my.toml", "--scheduler", where])
+    assert time.monotonic() - started < 15
+    out, complaint = capsys.readouterr()
+    assert (left.value.code, out, complaint.count("\n")) == (2, "", 1)
+    assert f"scheduler: expected a Dask scheduler that answers at {where!r} within 1 s, got " in complaint
+    assert got in complaint
+    assert [path.name for path in tmp_path.iterdir()] == ["my.toml"]
+
+
+def ask_for_workers(address: str) -> list[str]:
+    """List the addresses of a cluster's workers."""
+    from distributed import Client
+
+    with Client(address, set_as_default=False) as client:
+        return list(client.scheduler_info()["workers"])

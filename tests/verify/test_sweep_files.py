@@ -107,6 +107,23 @@ BAD = [
     ('function = "mine_part:obsreve"\n[axes]\nd = 1', "expected mine_part to have 'obsreve', got none (did you mean"),
     ('function = "mine_part:not_called"\n[axes]\nd = 1', "function: expected something to call, got mine_part:not_"),
     ('function = "broken_part:f"\n[axes]\nd = 1', "can be imported, got SyntaxError"),
+    ('function = "leaving_part:f"\n[axes]\nd = 1', "line 1, column 1: function: expected a module leaving_part that"),
+    ('function = "leaving_part:f"\n[axes]\nd = 1', "can be imported, got SystemExit: 3"),
+    (
+        'claim = "3.3"\nworkers = 0\n[axes]\nd = 1\nn = 2',
+        "line 2, column 1: workers: expected an integer of at least 1",
+    ),
+    ('claim = "3.3"\nworkers = 2.0\n[axes]\nd = 1\nn = 2', "line 2, column 1: workers: expected an integer of at lea"),
+    ('claim = "3.3"\nscheduler = 5\n[axes]\nd = 1\nn = 2', "line 2, column 1: scheduler: expected an address such as"),
+    ('claim = "3.3"\n[axes]\nd = [1, nan]\nn = 2', "line 3, column 1: d: expected finite numbers or strings, got nan"),
+    ('claim = "3.3"\n[axes]\nd = [2, 2]\nn = 2', "line 3, column 1: d: expected each value once, got 2 twice"),
+    ('claim = "3.3"\n[axes]\nd = 1\nn = 2\nseconds = 3', "line 5, column 1: seconds: expected an axis of 3.3"),
+    ('function = "mine_part:observe"\n[axes]\nseconds = 3', "seconds: expected another name for an axis, got one of"),
+    (f"a = {'[' * 3000}{']' * 3000}", "expected TOML, got brackets in brackets"),
+    (
+        'claim = "3.3"\nzipped = ["d", "n"]\n[axes]\nd = { from = 1, to = 9e7, step = 1 }\nn = [1, 2]',
+        "line 2, column 1: zipped: expected axes of the same length, got d of 90000000, n of 2",
+    ),
 ]
 
 
@@ -114,6 +131,7 @@ BAD = [
 def test_bad_files_are_refused_in_one_line(text, message, folder, command):
     (folder / "mine_part.py").write_text(FUNCTION)
     (folder / "broken_part.py").write_text("def f(:")
+    (folder / "leaving_part.py").write_text("raise SystemExit(3)")
     name = described(folder, text)
     files = sorted(path.name for path in folder.iterdir())
     status, out, complaint = command(name)
@@ -128,6 +146,8 @@ def test_files_that_cannot_be_read_are_refused(folder):
         with pytest.raises(VerifyError, match=f"expected a TOML file that can be read, got: .*{message}"):
             read_sweep(name)
     (folder / "latin.toml").write_bytes(b"claim = '3.3'\n# \xfc")
+    (folder / "marked.toml").write_bytes(b"\xef\xbb\xbfclaim = '3.3'\n[axes]\nd = 2\nn = 3\n")
+    assert len(read_sweep("marked.toml").request.grid) == 1
     with pytest.raises(VerifyError, match=r"^latin\.toml: line 2, column 3: expected UTF-8, got byte 0xfc$"):
         read_sweep("latin.toml")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import contextlib
 import importlib
 import logging
@@ -52,19 +54,42 @@ class DaskRunner:
     def __enter__(self) -> DaskRunner:
         """Connect to the scheduler."""
         self._distributed = _distributed()
+        self._check_answers()
         # A client that could not connect, left to the garbage collector, may block a later client's event loop.
         self._client = self._distributed.Client.__new__(self._distributed.Client)
         try:
             self._client.__init__(self.address, timeout=self._timeout, set_as_default=False)
         except (OSError, ValueError, TypeError, ImportError) as error:
             self.__exit__()
-            raise VerifyError(
-                f"scheduler: expected a Dask scheduler that answers at {self.address!r} within {self._timeout:g} s, "
-                f"got {one_line(error)}"
-            ) from None
+            raise self._unreachable(one_line(error)) from None
         if not self._client.ncores():
             _log.warning("the Dask scheduler at %s has no workers yet; waiting for some", self.address)
         return self
+
+    def _check_answers(self) -> None:
+        """Ask who is there: a client waits without end for what takes a connection and says nothing."""
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:  # an event loop may be running in this one
+            try:
+                kind = thread.submit(asyncio.run, self._identity()).result()
+            except TimeoutError:
+                raise self._unreachable("no answer") from None
+            except Exception as error:
+                raise self._unreachable(one_line(error)) from None
+        if kind != "Scheduler":
+            raise self._unreachable(f"the answer of a {kind}")
+
+    async def _identity(self) -> str:
+        """Connect and ask; cancelled when time is up."""
+        core = importlib.import_module("distributed.core")
+        async with asyncio.timeout(self._timeout), core.rpc(self.address, timeout=self._timeout) as there:
+            answer = await there.identity()
+        return str(answer.get("type"))
+
+    def _unreachable(self, got: str) -> VerifyError:
+        return VerifyError(
+            f"scheduler: expected a Dask scheduler that answers at {self.address!r} within {self._timeout:g} s, "
+            f"got {got}"
+        )
 
     def __exit__(self, *_: object) -> None:
         """Leave the cluster as it is."""

@@ -16,6 +16,7 @@ Example of a file::
 
 from __future__ import annotations
 
+import codecs
 import importlib
 import re
 import sys
@@ -26,8 +27,10 @@ from pathlib import Path
 from typing import Any
 
 from verify.errors import VerifyError
+from verify.execution import check_workers
 from verify.sweeps.names import nearest
-from verify.sweeps.requests import Request, make_request
+from verify.sweeps.pointwise import one_line
+from verify.sweeps.requests import Request, check_scheduler, make_request
 
 KEYS = ("claim", "function", "trials", "seed", "store", "workers", "scheduler", "zipped", "axes")
 
@@ -47,8 +50,8 @@ class SweepFile:
     path: Path
     request: Request
     store: Path | None
-    workers: Any
-    scheduler: Any
+    workers: int | None
+    scheduler: str | None
 
 
 def read_sweep(path: str) -> SweepFile:
@@ -72,6 +75,8 @@ def read_sweep(path: str) -> SweepFile:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise VerifyError(f"{file}: {_malformed(text, error)}") from None
+    except RecursionError:
+        raise VerifyError(f"{file}: expected TOML, got brackets in brackets beyond all measure") from None
     try:
         _check_keys(content)
         what = _what(content, file)
@@ -85,21 +90,25 @@ def read_sweep(path: str) -> SweepFile:
         store = content.get("store")
         if store is not None and (not isinstance(store, str) or not store or "\0" in store):
             raise VerifyError(f"store: expected the name of a folder, got {store!r:.60}")
+        if (workers := content.get("workers")) is not None:
+            check_workers(workers)
+        scheduler = check_scheduler(content.get("scheduler"), None)
     except VerifyError as error:
         raise VerifyError(f"{file}: {_located(text, str(error))}") from None
     return SweepFile(
         path=file,
         request=request,
         store=None if store is None else file.parent / store,
-        workers=content.get("workers"),
-        scheduler=content.get("scheduler"),
+        workers=workers,
+        scheduler=scheduler,
     )
 
 
 def _text(file: Path) -> str:
     """Read a file."""
     try:
-        content = file.read_bytes()
+        # Some editors begin a file with a mark that is no part of the text.
+        content = file.read_bytes().removeprefix(codecs.BOM_UTF8)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise VerifyError(f"{file}: expected a TOML file that can be read, got: {reason}") from None
@@ -175,8 +184,10 @@ def _imported(module: str, name: str) -> Callable[..., Any]:
     """Import a function."""
     try:
         found: Any = importlib.import_module(module)
-    except Exception as error:
-        shown = " ".join(f"{type(error).__name__}: {error}".split())
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit() in a user's module
+        shown = one_line(error)
         raise VerifyError(f"function: expected a module {module} that can be imported, got {shown:.300}") from None
     for part in name.split("."):
         if not hasattr(found, part):

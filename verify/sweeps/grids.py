@@ -71,12 +71,13 @@ class Grid:
         count = math.prod(max(lengths[name] for name in group) for group in groups) * self.trials
         if count > MOST_POINTS:
             raise VerifyError(f"grid: expected at most {MOST_POINTS:,} points, got {count:,}")
+        for group in groups:
+            # Spaced integers may come together, so that their number is not known yet.
+            _check_equal({name: lengths[name] for name in group if not _is_spaced(axes[name])})
         self.names = tuple(axes)
         self.axes = {name: _values(name, spec, name in integers) for name, spec in axes.items()}
         for group in groups:
-            if len({len(self.axes[name]) for name in group}) > 1:
-                shown = ", ".join(f"{name} of {len(self.axes[name])}" for name in group)
-                raise VerifyError(f"zipped: expected axes of the same length, got {shown}")
+            _check_equal({name: len(self.axes[name]) for name in group})
         self._pools = [list(zip(*(self.axes[name] for name in group), strict=True)) for group in groups]
         for group, pool in zip(groups, self._pools, strict=True):
             _check_distinct(group, pool)
@@ -164,6 +165,18 @@ def _groups(names: list[str], zipped: Any) -> list[tuple[str, ...]]:
                 raise VerifyError(f"zipped: expected each axis once, got {name!r} twice")
         owner.update(dict.fromkeys(group, tuple(group)))
     return list(dict.fromkeys(owner.get(name, (name,)) for name in names))
+
+
+def _check_equal(lengths: Mapping[str, int]) -> None:
+    """Check that zipped axes are equally long."""
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{name} of {length}" for name, length in lengths.items())
+        raise VerifyError(f"zipped: expected axes of the same length, got {shown}")
+
+
+def _is_spaced(spec: Any) -> bool:
+    """Whether an axis is given by a number of values between two ends."""
+    return isinstance(spec, Mapping) and "count" in spec
 
 
 def _length(name: str, spec: Any) -> int:

@@ -142,7 +142,17 @@ def swept(request: Request, place: Place, sink: Sink) -> pd.DataFrame:
     Raises:
         SweepInterrupted: at the interrupt key.
     """
-    with _opened(place, request) as keeper:
+    with contextlib.ExitStack() as end:
+        if place.store is None or _is_empty(place.store):
+            # A cluster that does not answer is found out before a store is made.
+            try:
+                end.enter_context(place.runner)
+            except KeyboardInterrupt:
+                raise SweepInterrupted(0, len(request.grid), place.store) from None
+            runner: contextlib.AbstractContextManager[Runner] = contextlib.nullcontext(place.runner)
+        else:
+            runner = place.runner
+        keeper = end.enter_context(_opened(place, request))
         missing = request.missing(keeper.finished)
         done = len(request.grid) - missing
         _log.info("%s: %d points, %d of them finished before", request.name, len(request.grid), done)
@@ -150,7 +160,7 @@ def swept(request: Request, place: Place, sink: Sink) -> pd.DataFrame:
             with sink:
                 sink.begin(request.name, 0, 1)
                 if missing:
-                    _run(request, place.runner, keeper, sink, done)
+                    _run(request, runner, keeper, sink, done)
         except KeyboardInterrupt:
             kept = len(request.grid) - request.missing(keeper.finished)
             raise SweepInterrupted(kept, len(request.grid), place.store) from None
@@ -189,15 +199,16 @@ def _is_empty(folder: Path) -> bool:
         return False
 
 
-def _run(request: Request, runner: Runner, keeper: _Keeper, sink: Sink, done: int) -> None:
+def _run(
+    request: Request, runner: contextlib.AbstractContextManager[Runner], keeper: _Keeper, sink: Sink, done: int
+) -> None:
     """Run the missing points and keep what comes of them."""
     total = len(request.grid)
     observe = partial(observe_task, request.function)
     # What has come back is kept, however the sweep ends.
     with contextlib.ExitStack() as end:
         end.callback(keeper.flush)
-        end.enter_context(runner)
-        batches = runner.run(observe, request.tasks(keeper.finished))
+        batches = end.enter_context(runner).run(observe, request.tasks(keeper.finished))
         end.callback(_close, batches)
         for tasks, results in batches:
             keeper.keep([row_of(task, result) for task, result in zip(tasks, results, strict=True)])
