@@ -20,18 +20,16 @@ def _installed() -> bool:
     return loading.available()
 
 
-def usable(x: Array, size: int, padding: int) -> bool:
-    """Whether the kernels can take an array.
+def runs_compiled(x: Array) -> bool:
+    """Whether the kernels take an array.
 
     Args:
-        x: The images.
-        size: Height and width of the kernel.
-        padding: Zeros on each side.
+        x: The array.
 
     Returns:
-        Whether it is NumPy's, Numba is installed and the margins are narrower than the kernel.
+        Whether it is NumPy's and Numba is installed.
     """
-    return array_api_compat.is_numpy_array(x) and padding < size and _installed()
+    return array_api_compat.is_numpy_array(x) and _installed()
 
 
 def convolve(x: np.ndarray, w: np.ndarray, stride: int, padding: int, sides: tuple[int, int]) -> np.ndarray:

@@ -54,7 +54,7 @@ def convolve(xp: Namespace, x: Array, w: Array, g: Geometry) -> Array:
         Images, (m, h', w', o). O(m h' w' size² c o) operations.
     """
     m, height, width, _ = x.shape
-    if compiled.usable(x, g.size, g.padding):
+    if g.padding < g.size and compiled.runs_compiled(x):
         return compiled.convolve(x, w, g.stride, g.padding, (g.positions(height), g.positions(width)))
     rows = patches(xp, x, g) @ xp.reshape(w, (-1, w.shape[3]))
     return xp.reshape(rows, (m, g.positions(height), g.positions(width), w.shape[3]))
@@ -74,7 +74,7 @@ def pull_to_inputs(xp: Namespace, u: Array, w: Array, g: Geometry, shape: tuple[
         Derivative by the images, (m, h, w, c).
     """
     m, height, width, channels = shape
-    if compiled.usable(u, g.size, g.padding):
+    if g.padding < g.size and compiled.runs_compiled(u):
         return compiled.pull_to_inputs(u, w, g.stride, g.padding, (height, width))
     high, wide = u.shape[1], u.shape[2]
     spread = xp.reshape(u, (-1, u.shape[3])) @ xp.matrix_transpose(xp.reshape(w, (-1, w.shape[3])))
@@ -101,7 +101,7 @@ def pull_to_kernel(xp: Namespace, x: Array, u: Array, g: Geometry) -> Array:
     Returns:
         Derivative by the kernel, (size, size, c, o), summed over images.
     """
-    if compiled.usable(x, g.size, g.padding):
+    if g.padding < g.size and compiled.runs_compiled(x):
         return compiled.pull_to_kernel(x, u, g.size, g.stride, g.padding)
     summed = xp.matrix_transpose(patches(xp, x, g)) @ xp.reshape(u, (-1, u.shape[3]))
     return xp.reshape(summed, (g.size, g.size, x.shape[3], u.shape[3]))

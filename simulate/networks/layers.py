@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 
 from ..arrays import Namespace
 from ..validation import Array, InputError
+from .compiled_convolutions import runs_compiled
+from .compiled_pointwise import gate
 
 Shape = tuple[int, ...]
 Arrays = list[Array]
@@ -304,13 +306,15 @@ class Rectifier(Fixed):
         self.slope = slope
 
     def forward(self, xp: Namespace, parameters: Arrays, x: Array) -> tuple[Array, Any]:
-        """As `Layer.forward`."""
-        positive = x > 0
-        return self.apply(xp, positive, x), positive
+        """As `Layer.forward`; y > 0 where x > 0, and the next layer keeps y anyway."""
+        y = self.apply(xp, x, x)
+        return y, y
 
     def apply(self, xp: Namespace, kept: Any, x: Array) -> Array:
         """As `Fixed.apply`."""
-        return xp.where(kept, x, self.slope * x)
+        if runs_compiled(x):
+            return gate(kept, x, self.slope)
+        return xp.where(kept > 0, x, self.slope * x)
 
     def adjoint(self, xp: Namespace, kept: Any, u: Array) -> Array:
         """As `Fixed.adjoint`."""

@@ -9,6 +9,8 @@ import array_api_compat
 
 from ..arrays import Namespace
 from ..validation import Array, InputError
+from . import compiled_pointwise as compiled
+from .compiled_convolutions import runs_compiled
 from .layers import Fixed, Shape
 
 
@@ -51,6 +53,9 @@ class MaxPool(_Pool):
 
     def forward(self, xp: Namespace, parameters: list[Array], x: Array) -> tuple[Array, Any]:
         """As `Layer.forward`."""
+        if runs_compiled(x) and self.size <= 16:
+            best, where = compiled.largest(x, self.size)
+            return best, (where, tuple(x.shape))
         corners = self._corners(x)
         best = xp.asarray(corners[0], copy=True)
         for corner in corners[1:]:
@@ -66,6 +71,8 @@ class MaxPool(_Pool):
     def apply(self, xp: Namespace, kept: Any, x: Array) -> Array:
         """As `Fixed.apply`."""
         chosen, _ = kept
+        if not isinstance(chosen, list):
+            return compiled.chosen(x, self.size, chosen)
         corners = self._corners(x)
         found = xp.zeros_like(corners[0])
         for mine, corner in zip(chosen, corners, strict=True):
@@ -75,6 +82,8 @@ class MaxPool(_Pool):
     def adjoint(self, xp: Namespace, kept: Any, u: Array) -> Array:
         """As `Fixed.adjoint`."""
         chosen, shape = kept
+        if not isinstance(chosen, list):
+            return compiled.returned(u, self.size, chosen, shape)
         zero = xp.zeros_like(u)
         return self._spread(xp, u, shape, [xp.where(mine, u, zero) for mine in chosen])
 
