@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from verify import cli_data, cli_reports, cli_sweep, completion
+from verify import cli_data, cli_reports, cli_sweep, cli_train, completion
 from verify.commands import PROGRAM
 from verify.console import Verbose, complain, interrupted, say, stoppable
 from verify.errors import VerifyError
@@ -219,6 +219,7 @@ def _figure(
 
 cli_sweep.add_to(app)
 cli_data.add_to(app)
+cli_train.add_to(app)
 cli_reports.add_to(app)
 
 

@@ -76,3 +76,14 @@ def sources() -> list[str]:
     from verify.obtaining.sources import SOURCES
 
     return list(SOURCES)
+
+
+def networks() -> list[str]:
+    """List the networks that can be trained.
+
+    Returns:
+        Their names.
+    """
+    from verify.trainable import NETWORKS
+
+    return list(NETWORKS)

@@ -21,7 +21,7 @@ from .checkpoints import Checkpoint, check_place, load_checkpoint, save_checkpoi
 from .network import Network
 from .outcomes import Epoch, Outcome, Training, TrainingInterrupted
 
-NEAR = 10.0
+NEAR = 3.0
 """The loss of all samples is computed after epochs whose mean loss is at most this times what is asked for."""
 LIMIT = 1e4
 """A minibatch whose loss is this many times that of the start, or of outputs that are all 0, is divergence."""
@@ -53,7 +53,7 @@ def train(
     steps, rounded up; ``training_minibatches`` lists them. Everything stays in the floating type of X, on its device.
 
     The mean of the minibatches' losses over an epoch costs nothing. L itself, over all samples, is computed at the
-    start, after each epoch whose mean is at most 10 times ``until``, and at the end: only L decides.
+    start, after each epoch whose mean is at most 3 times ``until``, and at the end: only L decides.
 
     A training is stopped as divergent if the loss of a minibatch is not finite or more than 10⁴ times the larger of the
     initial loss and Σ ‖y_i‖²/(2n); or if no epoch of the last 50 was better than the best constant or than all before.
