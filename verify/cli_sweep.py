@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from verify.console import Verbose, prints_aside, say, stoppable
+from verify.console import Verbose, printable, prints_aside, say, stoppable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,7 +173,8 @@ def _say_outcome(described: SweepFile, place: Place, table: pd.DataFrame, json: 
     elif quiet:
         say(line + "\n")
     else:
-        shown = [f"  {_named(row, axes)}: {row['error']}" for row in failed.head(5).to_dict(orient="records")]
+        named = failed.head(5).to_dict(orient="records")
+        shown = [f"  {_named(row, axes)}: {printable(row['error'])}" for row in named]
         shown += [f"  … and {len(failed) - 5:,} more"] if len(failed) > 5 else []
         say("\n".join([_summary(table, axes), *shown, line]) + "\n")
     return int(len(failed) > 0)
@@ -181,7 +182,7 @@ def _say_outcome(described: SweepFile, place: Place, table: pd.DataFrame, json: 
 
 def _named(row: Mapping[Any, Any], axes: list[str]) -> str:
     """Name a point."""
-    return ", ".join(f"{name}={row[name]}" for name in [*axes, "trial"])
+    return printable(", ".join(f"{name}={row[name]}" for name in [*axes, "trial"]))
 
 
 def _summary(table: pd.DataFrame, axes: list[str]) -> str:

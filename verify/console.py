@@ -71,8 +71,20 @@ def complain(message: str) -> None:
         message: the line, without the program's name and its end.
     """
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        sys.stderr.write(f"{PROGRAM}: {' '.join(message.split())}\n")
+        sys.stderr.write(f"{PROGRAM}: {printable(' '.join(message.split()))}\n")
         sys.stderr.flush()
+
+
+def printable(text: str) -> str:
+    """Take out what would steer a terminal, such as the colours in a foreign error message.
+
+    Args:
+        text: a line.
+
+    Returns:
+        The line with "?" for each character that has no shape.
+    """
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def interrupted(cause: BaseException) -> int:

@@ -191,6 +191,38 @@ def test_failures_are_named_and_make_the_status_one(folder, command):
     assert command(name, "--workers", "1", "-q") == (0, "observe: 6 of 6 points observed; results/sweep-my\n", "")
 
 
+MIXED = """
+import numpy as np
+def observe(point):
+    if point["a"] == "z":
+        raise ValueError("no \\ud800 \\x1b[31m red")
+    texts = {"t": "x" if point["a"] == "x" else 5, "flag": np.bool_(True), "list": np.arange(2)}
+    return {"none": None, "nan": np.nan, "small": np.float32(1.5), "whole": np.int64(3), "least": -np.inf, **texts}
+"""
+
+
+def test_json_is_whole_whatever_was_observed(folder, command):
+    (folder / "mine_part.py").write_text(MIXED)
+    name = described(
+        folder, 'function = "mine_part:observe"\nworkers = 1\n[axes]\na = ["x", "y", "z"]\nb = [0.5, 1e300]\n'
+    )
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    for options in (["--dry-run"], [], ["--dry-run", "--retry-failed"], ["-v"]):
+        status, out, complaint = command(name, "--json", *options)
+        found = json.loads(out, parse_constant=refuse)
+        assert (status, found["points"]) == (int("--dry-run" not in options), 6)
+        assert bool(complaint) == ("-v" in options)
+        if "failures" in found:
+            assert [(each["a"], each["b"]) for each in found["failures"]] == [("z", 0.5), ("z", 1e300)]
+    # What would steer a terminal is taken out for people only.
+    assert found["failures"][0]["error"] == "ValueError: no ? \x1b[31m red"
+    _, out, _ = command(name)
+    assert "\n  a=z, b=0.5, trial=0: ValueError: no ? ?[31m red\n" in out and "\x1b" not in out
+
+
 def test_functions_of_a_file_run_in_worker_processes(folder, command):
     (folder / "inner").mkdir()
     (folder / "inner" / "mine_part.py").write_text(FUNCTION)
