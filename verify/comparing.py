@@ -146,7 +146,7 @@ def compare(before: RunResult | str | os.PathLike[str], after: RunResult | str |
         The differences; `regressions` are those for the worse.
 
     Raises:
-        VerifyError: if one of them is not a run, or of another schema version.
+        VerifyError: if one of them is not a run, of another schema version, or has files that changed since it ended.
 
     Example:
         >>> compare("results/monday", "results/tuesday").exit_code  # doctest: +SKIP

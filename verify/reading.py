@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from verify.checksums import check_files
 from verify.errors import VerifyError
 from verify.running import Outcome, RunResult
 from verify.store import SCHEMA, VERDICTS
 from verify.verdict import Basis, Evidence, State, Verdict
+
+_LOGGER = logging.getLogger(__name__)
 
 _RUN_FIELDS: dict[str, type | tuple[type, ...]] = {
     "profile": str,
@@ -51,9 +55,11 @@ def load(run: str | os.PathLike[str], name: str = "run") -> RunResult:
 
     Returns:
         The run, with `folder` as it was given; figures and LaTeX statements are not stored as data and are missing.
+        Files of the folder that are missing or that the run did not write are logged as warnings.
 
     Raises:
-        VerifyError: if there is no run, or one of another schema version, or a damaged one.
+        VerifyError: if there is no run, or one of another schema version, or a damaged one, or if files of the folder
+            do not have the checksums that its manifest gives them.
 
     Example:
         >>> load("my-run").exit_code  # doctest: +SKIP
@@ -62,10 +68,15 @@ def load(run: str | os.PathLike[str], name: str = "run") -> RunResult:
     given = _check_path(run, name)
     path = given / VERDICTS if given.is_dir() else given
     described = _read(path, given, name)
+    folder = given if given.is_dir() else given.parent
     try:
-        return _result(described, given if given.is_dir() else given.parent)
+        result = _result(described, folder)
     except _DamagedError as damage:
         raise VerifyError(f"{name}: expected the verdicts of a run, got {str(path)!r}, where {damage}") from None
+    if given.is_dir() or given.name == VERDICTS:
+        for complaint in check_files(folder, name, None if given.is_dir() else [VERDICTS]):
+            _LOGGER.warning("%s", complaint)
+    return result
 
 
 class _DamagedError(Exception):

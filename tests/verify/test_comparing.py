@@ -213,6 +213,7 @@ def test_the_command_compares(stored, command, tmp_path):
     described["claims"][1]["controls"][0]["state"] = "inconclusive"
     described["claims"][0]["state"] = "violated"
     (late / "verdicts.json").write_text(json.dumps(described), encoding="utf-8")
+    (late / "manifest.json").unlink()
     assert command("compare", "run", "late", "-q")[:2] == (1, "compare: 3 claims — 2 regressions; run → late\n")
     assert command("compare", "late", "run", "-q")[0] == 0
     code, out, _ = command("compare", "run", "late", "--json")
@@ -274,6 +275,48 @@ def test_a_damaged_run_is_one_line(stored, command, tmp_path, damage):
         assert err.startswith(f"noise-geometry: error: {name}: expected ")
         assert "late/verdicts.json" in err
         assert message in err
+
+
+def test_files_that_changed_since_the_run_are_named(stored, command, tmp_path):
+    late = tmp_path / "late"
+    for file in ("verdicts.json", "report.html", "observations/3.3.parquet"):
+        shutil.copytree(stored, late)
+        # Valid JSON still, with one figure changed.
+        content = (late / file).read_bytes()
+        (late / file).write_bytes(
+            content.replace(b'"seed": 0', b'"seed": 1') if file == "verdicts.json" else content + b" "
+        )
+        for arguments, name in ((("compare", "run", "late"), "after"), (("report", "late"), "run")):
+            code, out, err = command(*arguments)
+            assert (code, out, err.count("\n")) == (2, "", 1)
+            assert (
+                f"{name}: expected the files of 'late' as the run wrote them, got another checksum of {file!r}" in err
+            )
+        # Who names the verdicts alone gets them checked, and not the rest.
+        assert command("report", "late/verdicts.json")[0] == (2 if file == "verdicts.json" else 0)
+        shutil.rmtree(late)
+    (stored / "manifest.json").write_text("{")
+    code, _, err = command("report", "run")
+    assert code == 2 and "run: expected the manifest of a run, got 'run/manifest.json', which is damaged" in err
+
+
+def test_files_that_are_missing_or_foreign_are_named_and_do_no_harm(stored, caplog):
+    (stored / "observations" / "3.3.parquet").unlink()
+    (stored / "observations" / "mine.parquet").touch()
+    (stored / "notes.txt").touch()
+    (stored / ".DS_Store").touch()
+    assert verify.load(stored, "after").exit_code == 0
+    assert [message.replace(str(stored), "run") for message in caplog.messages] == [
+        "after: 'run/observations/3.3.parquet' is missing",
+        "after: 'run/notes.txt' is no file of this run",
+        "after: 'run/observations/mine.parquet' is no file of this run",
+    ]
+
+
+def test_a_run_that_was_killed_between_its_verdicts_and_its_manifest_is_read(stored):
+    _edit(stored / "manifest.json", lambda manifest: manifest.update(status="running"))
+    _edit(stored / "verdicts.json", lambda run: None)
+    assert len(verify.load(stored).outcomes) == 3
 
 
 def test_what_is_no_run_is_one_line(stored, command, tmp_path):
