@@ -19,6 +19,7 @@ from verify import VerifyError
 from verify.sweeps import sweeping
 from verify.sweeps.points import Point
 from verify.sweeps.store import SweepStore
+from verify.sweeps.tables import row_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -90,6 +91,32 @@ def test_finished_points_are_skipped_and_an_extended_grid_computes_what_is_new(t
     verify.sweep(draw, a=[3], seed=1, workers=1, store=store)
     verify.sweep(draw, a=[3], b="x", workers=1, store=store)
     assert CALLS == [(3, 0), (3, "x", 0)]
+
+
+def varied(point: Point) -> dict[str, float]:
+    """Observe other things at other points."""
+    return {"odd": 1.0} if point["a"] % 2 else {"even": 2.0, "half": point["a"] / 2}
+
+
+@pytest.mark.parametrize("axis", [[1, 2, 4], [2, 1, 4]])
+def test_the_columns_come_in_the_grids_order_whatever_was_finished_before(tmp_path, axis):
+    verify.sweep(varied, a=[4, 1], workers=1, store=tmp_path / "store")
+    stored = verify.sweep(varied, a=axis, workers=1, store=tmp_path / "store")
+    pd.testing.assert_frame_equal(numbers(stored), numbers(verify.sweep(varied, a=axis, workers=1)))
+    assert list(stored.columns)[2:5] == (["odd", "even", "half"] if axis[0] == 1 else ["even", "half", "odd"])
+    # A point's place in its grid is no part of it: other grids have it elsewhere.
+    raw = [column for path in (tmp_path / "store" / "parts").iterdir() for column in pd.read_parquet(path).columns]
+    assert set(raw) == {"key", "trial", "seed", "a", "odd", "even", "half", "error", "seconds"}
+
+
+def test_stores_whose_rows_still_have_their_places_go_on(tmp_path, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr(sweeping, "row_of", lambda task, result: {**row_of(task, result), "index": 5 - task.point["a"]})
+        verify.sweep(draw, a=[1, 3], workers=1, store=tmp_path / "store")
+    CALLS.clear()
+    extended = verify.sweep(draw, a=[1, 2, 3], workers=1, store=tmp_path / "store")
+    assert CALLS == [(2, 0)]
+    pd.testing.assert_frame_equal(numbers(extended), numbers(verify.sweep(draw, a=[1, 2, 3], workers=1)))
 
 
 def test_a_changed_function_computes_again(tmp_path, monkeypatch):
@@ -299,4 +326,4 @@ def test_the_interrupt_key_leaves_a_store_that_goes_on(tmp_path):
     merged = before.merge(after, on="key", suffixes=("", "_after"))
     assert len(merged) == kept and (merged["seconds"] == merged["seconds_after"]).all()
     expected = [Point({"a": a}, 0, 0).generator("x").random() for a in range(1, 301)]
-    assert list(after["value"]) == expected
+    assert list(after.sort_values("a")["value"]) == expected

@@ -124,7 +124,7 @@ def _tried(request: Request) -> Iterator[float]:
     # Halving intervals, so that few points already come from everywhere: the first, the middle one, the quarters, …
     halved = [int(f"{number:0{BITS}b}"[::-1], 2) for number in range(2**BITS)]
     order = dict.fromkeys(count * part // 2**BITS for part in halved)
-    tasks = [Task(place, b"", request.point(request.grid.at(place))) for place in order]
+    tasks = [Task(b"", request.point(request.grid.at(place))) for place in order]
     started = time.perf_counter()
     with LocalRunner(workers=1) as runner:
         observed = partial(observe_task, request.function)

@@ -70,12 +70,10 @@ class Task(NamedTuple):
     """A point on its way to a worker.
 
     Attributes:
-        place: its number in the grid.
         key: its key.
         point: what the function gets.
     """
 
-    place: int
     key: bytes
     point: Point
 

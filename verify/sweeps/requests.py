@@ -48,7 +48,7 @@ class Request:
         for position in self.grid:
             key = self.keys(position)
             if key not in finished:
-                yield Task(position.place, key, self.point(position))
+                yield Task(key, self.point(position))
 
     def point(self, position: Position) -> Point:
         """Make what the function gets at a point.

@@ -117,8 +117,9 @@ class SweepStore:
         """Store finished points in one part; when this returns they are acknowledged.
 
         Args:
-            rows: a row for each point, with its `key` (32 hexadecimal digits), `index`, `error` (None or a text) and
-                any other columns, whose values are as `values.plain_value` allows.
+            rows: a row for each point, with its `key` (32 hexadecimal digits), `error` (None or a text) and any other
+                columns, whose values are as `values.plain_value` allows. A column `index` orders the table; sweeps
+                wrote the place in the grid there once, which is another one in a grid that has grown.
 
         Raises:
             VerifyError: if the file cannot be written (nothing is stored then, and all that was before is intact), or
@@ -149,11 +150,11 @@ class SweepStore:
 
         Args:
             keys: the points that are wanted, in their order; those that are not finished are left out. None for all,
-                sorted by index, trial and key.
+                sorted by index (where rows have one), trial and key.
 
         Returns:
-            A row for each point: `key`, `index`, `trial`, `seed`, the other columns in the order of their first values,
-            `error` and `seconds`.
+            A row for each point: `key`, `index` (where rows have one), `trial`, `seed`, the other columns in the order
+            of their first values, `error` and `seconds`.
 
         Raises:
             VerifyError: if a part was damaged since the store was opened.
@@ -162,7 +163,7 @@ class SweepStore:
 
         joined = self._joined(self._stock.parts)
         if joined is None:
-            return pd.DataFrame(columns=["key", "index", "error", "seconds"])
+            return pd.DataFrame(columns=["key", "error", "seconds"])
         frame: pd.DataFrame = joined.to_pandas()
         for name, values in decoded(joined).items():
             frame[name] = pd.Series(values, index=frame.index, dtype=object)

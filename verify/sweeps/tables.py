@@ -20,12 +20,11 @@ def row_of(task: Any, result: Any) -> dict[str, Any]:
         result: values, error and seconds.
 
     Returns:
-        key, index, trial and seed, the axes, what was observed, error and seconds.
+        key, trial and seed, the axes, what was observed, error and seconds.
     """
     point = task.point
     return {
         "key": task.key.hex(),
-        "index": task.place,
         "trial": point.trial,
         "seed": point.seed,
         **point.axes,
@@ -57,8 +56,9 @@ def table_of(request: Request, stored: pd.DataFrame) -> pd.DataFrame:
     }
     columns["trial"] = pd.Series([position.trial for _, position in found], dtype="int64")
     observed = [str(name) for name in own if name not in RESERVED and name not in columns]
-    # Another grid's columns are empty here.
-    columns |= {name: own[name] for name in observed if own[name].notna().any()}
+    # Another grid's columns are empty here, and the order must not depend on which points were finished together.
+    first = {name: int(own[name].notna().to_numpy().argmax()) for name in observed if own[name].notna().any()}
+    columns |= {name: own[name] for name in sorted(first, key=lambda name: first[name])}
     error = own["error"] if "error" in own else pd.Series(dtype=object)
     columns["error"] = error.astype(object).where(error.notna(), None)
     columns["seconds"] = own["seconds"] if "seconds" in own else pd.Series(dtype="float64")
