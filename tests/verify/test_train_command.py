@@ -35,6 +35,15 @@ main(sys.argv[1:])
 """
 
 
+DRAW = training._plot
+
+
+@pytest.fixture(autouse=True)
+def _undrawn(monkeypatch):
+    """Do without drawings, which take longer than all the rest."""
+    monkeypatch.setattr(training, "_plot", lambda *_: b"no drawing")
+
+
 @pytest.fixture
 def command(capsys, tmp_path, monkeypatch) -> Callable[..., tuple[int, str, str]]:
     """Run the command line in this process, in an empty folder."""
@@ -72,7 +81,8 @@ def theta(folder):
     return networks.load_checkpoint(Path(folder) / "checkpoint.npz").theta
 
 
-def test_a_run_leaves_parameters_history_plot_and_manifest(command):
+def test_a_run_leaves_parameters_history_plot_and_manifest(command, monkeypatch):
+    monkeypatch.setattr(training, "_plot", DRAW)
     status, out, err = command(*SMALL, "--epochs", "3", "--out", "run")
     assert (status, err) == (1, "")
     expected = by_hand(3)
@@ -112,17 +122,18 @@ def test_the_same_command_goes_on_and_is_done_when_it_is_done(command):
 def test_an_interrupted_command_goes_on_bit_for_bit(tmp_path, command):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     arguments = [*SMALL, "--epochs", "100000", "--until", "1e-12", "--out", "run", "-v"]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", INTERRUPTIBLE, *arguments],
-        cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "epoch 5," in line:
-            break
-    process.send_signal(signal.SIGINT)
-    told = process.stderr.read().splitlines()[-1]
-    assert process.wait(60) == 130
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "epoch 5," in line)
+        process.send_signal(signal.SIGINT)
+        told = process.stderr.read().splitlines()[-1]
+    assert process.returncode == 130
     assert told.startswith("noise-geometry: interrupted after ")
     assert "; go on with: noise-geometry train fnn " in told
     assert told.endswith(" --out run")
