@@ -35,9 +35,10 @@ WORK_WORTH_WORKERS = 1.5
 SECONDS_PER_CHUNK = 0.25
 _LOGGER = logging.getLogger(__name__)
 
-_ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL", "BLIS", "NUMEXPR", "NUMBA")} | {
+ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL", "BLIS", "NUMEXPR", "NUMBA")} | {
     "VECLIB_MAXIMUM_THREADS": "1"
 }
+"""Environment variables that keep libraries which load later to one thread."""
 _STARTING = threading.Lock()
 
 
@@ -62,7 +63,7 @@ class Executor:
         self.workers = usable_cpus() if workers is None else check_workers(workers)
         self._on_progress = on_progress
         self._pool: ProcessPoolExecutor | None = None
-        self._context = _Context()
+        self._context = WorkerContext()
         self._limits = contextlib.ExitStack()
         self._seconds_here = 0.0
         # A daemonic process may not have children.
@@ -70,7 +71,7 @@ class Executor:
 
     def __enter__(self) -> Executor:
         """Limit this process to one BLAS thread until the end."""
-        self._limits.enter_context(_one_blas_thread())
+        self._limits.enter_context(one_blas_thread())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -239,7 +240,7 @@ class _Worker(SpawnProcess):
 
     def start(self) -> None:
         """Start the process."""
-        with _STARTING, _environment(_ONE_THREAD), _interrupts_held(), _main_hidden():
+        with _STARTING, _environment(ONE_THREAD), _interrupts_held(), _main_hidden():
             super().start()
 
     def run(self) -> None:
@@ -251,21 +252,33 @@ class _Worker(SpawnProcess):
         super().run()
 
 
-class _Context(SpawnContext):
-    """A spawn context that makes our workers and remembers them."""
+class WorkerContext(SpawnContext):
+    """A spawn context that makes our workers and remembers them.
+
+    Workers start without the user's script, with one BLAS thread and deaf to the interrupt key, and end with their
+    parent.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._started: list[_Worker] = []
 
     def Process(self, *args: Any, **kwargs: Any) -> _Worker:  # type: ignore[override]  # noqa: N802 (the name is given)
-        """Make a worker."""
+        """Make a worker.
+
+        Args:
+            *args: as for `multiprocessing.Process`.
+            **kwargs: likewise.
+
+        Returns:
+            The worker, which has not started.
+        """
         worker = _Worker(*args, **kwargs)
         self._started.append(worker)
         return worker
 
     def kill(self) -> None:
-        """End every worker, whatever it is doing."""
+        """End every worker at once, whatever it is doing."""
         for worker in self._started:
             with contextlib.suppress(ValueError):
                 if worker.pid is not None:
@@ -283,7 +296,7 @@ def _run_chunk(payload: bytes) -> tuple[list[Any], float] | None:
     except Exception:  # whatever an import raises, the parent can still run it
         return None
     if not _limited:
-        _one_blas_thread().__enter__()
+        one_blas_thread().__enter__()
         _limited = True
     started = time.perf_counter()
     try:
@@ -302,8 +315,12 @@ def _portable(error: Exception) -> Exception:
     return error
 
 
-def _one_blas_thread() -> contextlib.AbstractContextManager[Any]:
-    """Limit the BLAS libraries of NumPy and SciPy (two copies, as a rule) to one thread."""
+def one_blas_thread() -> contextlib.AbstractContextManager[Any]:
+    """Limit the BLAS libraries of NumPy and SciPy (two copies, as a rule) to one thread.
+
+    Returns:
+        A context that ends the limit on leaving.
+    """
     import scipy.linalg  # noqa: F401 (a library that loads later would not be limited)
     from threadpoolctl import threadpool_limits
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from verify.environment import usable_cpus
 from verify.errors import VerifyError
-from verify.execution import _Context, check_workers
+from verify.execution import WorkerContext, check_workers
 from verify.sweeps.batches import Batch, Batches
 from verify.sweeps.pointwise import (
     Observe,
@@ -51,7 +51,7 @@ class LocalRunner:
 
     def __init__(self, workers: int | None = None) -> None:
         self.workers = usable_cpus() if workers is None else check_workers(workers)
-        self._context = _Context()
+        self._context = WorkerContext()
         self._running: list[_Process] = []
 
     def __enter__(self) -> LocalRunner:
@@ -224,7 +224,7 @@ class _Deal:
 class _Process:
     """A worker process, and the batches it has been given and not returned."""
 
-    def __init__(self, context: _Context) -> None:
+    def __init__(self, context: WorkerContext) -> None:
         self.connection, theirs = multiprocessing.Pipe()
         self._ready, ready_there = multiprocessing.Pipe(duplex=False)
         self.given: deque[Batch] = deque()

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from verify.errors import VerifyError
-from verify.execution import _ONE_THREAD, _one_blas_thread
+from verify.execution import ONE_THREAD, one_blas_thread
 from verify.sweeps.values import plain_row
 
 Observe = Callable[[Any], Mapping[str, Any]]
@@ -150,8 +150,8 @@ def stay_on_one_thread() -> None:
     global _limited  # noqa: PLW0603 (once a process)
     if not _limited:
         # For libraries that are loaded later.
-        os.environ.update(_ONE_THREAD)
-        _one_blas_thread().__enter__()
+        os.environ.update(ONE_THREAD)
+        one_blas_thread().__enter__()
         _limited = True
     # Numba's setting belongs to the thread that calls, and a thread of a Dask worker may be new.
     if (numba := sys.modules.get("numba")) is not None:
@@ -169,7 +169,7 @@ def on_one_thread() -> Iterator[None]:
     with contextlib.suppress(ImportError):
         numba = importlib.import_module("numba")
     before = numba.get_num_threads() if numba else 1
-    with _one_blas_thread():
+    with one_blas_thread():
         try:
             if numba:
                 numba.set_num_threads(1)
