@@ -32,7 +32,7 @@ SEARCHED = ("4.2-lower",)
 ESCAPE = theory.statement("5.2").to_dict()["lower"]
 LARGE_STEP, SMALL_STEP = "A1*S_Y/(S_X*(1 + A2))", "A1*S_Y/(2*A2*S_X)"
 """The lower bound of 5.2, and what it is in its two cases."""
-FALSE = {
+FALSE: dict[str, tuple[str, dict[str, object]]] = {
     "3.3, d_eff only like log(n/δ)/ε": ("3.3", {"dimension": "log(n/delta)/eps"}),
     "3.3, no log n in the condition on d_eff": ("3.3", {"dimension": "log(1/delta)/eps**2"}),
     "3.3, upper bound 1 + ε^(3/2)": ("3.3", {"upper": "1 + eps**1.5"}),
@@ -72,7 +72,7 @@ FALSE = {
     "5.3, one step more": ("5.3", {"upper": "R*(q/(beta - 1)**2)**(t + 1)"}),
     "5.3, β in place of β − 1": ("5.3", {"upper": "R*(q/beta**2)**t"}),
 }
-TRUE = {
+TRUE: dict[str, tuple[str, dict[str, object]]] = {
     "3.3, bounds 1 ± 2ε": ("3.3", {"lower": "1 - 2*eps", "upper": "1 + 2*eps"}),
     "3.3, d_eff like log(n/δ)/ε³": ("3.3", {"dimension": "log(n/delta)/eps**3"}),
     "3.5, bounds twice as wide in ε": (
