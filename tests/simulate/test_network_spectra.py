@@ -221,10 +221,10 @@ def test_no_curvature_at_all():
     np.testing.assert_allclose(found.eigenvalues, [1, 0, 0], atol=1e-12)
 
 
-@given(st.integers(0, 2**16), st.integers(1, 6), st.sampled_from(["fisher", "hessian"]))
-@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**16), st.integers(1, 5), st.sampled_from(["fisher", "hessian"]))
+@settings(max_examples=8, deadline=None)
 def test_residuals_bound_the_distance_to_the_spectrum(seed, k, which):
-    network = fully_connected((4,), (6, 5), slope=0.1)
+    network = fully_connected((4,), (5,), slope=0.1)
     rng = np.random.default_rng(seed)
     theta, X, y = network.init(seed), rng.standard_normal((9, 4)), rng.standard_normal(9)
     found = top(network, theta, X, y, k, which, seed=seed, tolerance=1e-3)
@@ -247,7 +247,7 @@ def test_another_library_and_device(case):
     network, theta, X, y = case
     strict = [there(array) for array in (theta, X, y)]
     for which in ("fisher", "hessian"):
-        found, expected = top(network, *strict, 2, which), top(network, theta, X, y, 2, which)
+        found, expected = top(network, *strict, 1, which), top(network, theta, X, y, 1, which)
         assert found.eigenvectors.device == array_api_strict.Device("device1")
         np.testing.assert_allclose(found.eigenvalues, expected.eigenvalues, rtol=1e-10)
         np.testing.assert_allclose(simulate.to_host(found.eigenvectors), expected.eigenvectors, atol=1e-6)
