@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 import importlib
+from contextlib import AbstractContextManager
 
 import array_api_compat
 import numpy as np
 
 from ..kernels import loading
 from ..validation import Array
+
+SMALL = 2**20
+"""Operations below which waking other threads takes longer than they save."""
 
 _convolve = loading.kernel("convolving", "convolve")
 _pull_to_kernel = loading.kernel("convolving", "pull_to_kernel")
@@ -30,6 +34,18 @@ def runs_compiled(x: Array) -> bool:
         Whether it is NumPy's and Numba is installed.
     """
     return array_api_compat.is_numpy_array(x) and _installed()
+
+
+def threads_for(operations: int) -> AbstractContextManager[None]:
+    """Keep small work on one thread; the result is the same.
+
+    Args:
+        operations: About how many there are.
+
+    Returns:
+        A context manager.
+    """
+    return loading.threads(1 if operations < SMALL else None)
 
 
 def convolve(x: np.ndarray, w: np.ndarray, stride: int, padding: int, sides: tuple[int, int]) -> np.ndarray:
@@ -84,7 +100,8 @@ def pull_to_kernel(x: np.ndarray, u: np.ndarray, size: int, stride: int, padding
     groups = min(_groups(), m)
     totals = np.zeros((groups, size * size * channels * u.shape[3]), dtype=u.dtype)
     made = u.shape[1:]
-    _pull_to_kernel(_rows(x), x.shape[1:], _rows(u), made, totals, size, stride, padding, vector)
+    with threads_for(u.size * size * size * channels):
+        _pull_to_kernel(_rows(x), x.shape[1:], _rows(u), made, totals, size, stride, padding, vector)
     total: np.ndarray = totals.sum(axis=0).reshape(size, size, channels, u.shape[3])
     return total[..., :outputs]
 
@@ -95,7 +112,8 @@ def _run(x: np.ndarray, w: np.ndarray, sides: tuple[int, int], stride: int, step
     w = np.ascontiguousarray(_filled(w, vector))
     made = (*sides, w.shape[3])
     y = np.empty((x.shape[0], *made), dtype=x.dtype)
-    _convolve(_rows(x), x.shape[1:], w.reshape(-1), _rows(y), made, w.shape[0], stride, step, offset, vector)
+    with threads_for(y.size * w[..., 0].size):
+        _convolve(_rows(x), x.shape[1:], w.reshape(-1), _rows(y), made, w.shape[0], stride, step, offset, vector)
     return y if w.shape[3] == outputs else np.ascontiguousarray(y[..., :outputs])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..kernels import loading
+from .compiled_convolutions import threads_for
 
 _gate = loading.kernel("pointwise", "gate")
 _largest = loading.kernel("pointwise", "largest")
@@ -25,7 +26,8 @@ def gate(y: np.ndarray, x: np.ndarray, slope: float) -> np.ndarray:
     """
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     out = np.empty(x.shape, dtype=x.dtype)
-    _gate(y.reshape(-1), x.reshape(-1), x.dtype.type(slope), out.reshape(-1))
+    with threads_for(8 * x.size):
+        _gate(y.reshape(-1), x.reshape(-1), x.dtype.type(slope), out.reshape(-1))
     return out
 
 
@@ -42,7 +44,8 @@ def largest(x: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     x = np.ascontiguousarray(x)
     shape = (x.shape[0], x.shape[1] // size, x.shape[2] // size, x.shape[3])
     out, where = np.empty(shape, dtype=x.dtype), np.empty(shape, dtype=np.uint8)
-    _largest(x, size, out, where)
+    with threads_for(8 * x.size):
+        _largest(x, size, out, where)
     return out, where
 
 
@@ -58,7 +61,8 @@ def chosen(x: np.ndarray, size: int, where: np.ndarray) -> np.ndarray:
         The pixels, shaped as ``where``.
     """
     out = np.empty(where.shape, dtype=x.dtype)
-    _chosen(np.ascontiguousarray(x), size, where, out)
+    with threads_for(8 * x.size):
+        _chosen(np.ascontiguousarray(x), size, where, out)
     return out
 
 
@@ -76,5 +80,6 @@ def returned(u: np.ndarray, size: int, where: np.ndarray, shape: tuple[int, ...]
     """
     exact = shape[1] % size == 0 and shape[2] % size == 0
     out = np.empty(shape, dtype=u.dtype) if exact else np.zeros(shape, dtype=u.dtype)
-    _returned(np.ascontiguousarray(u), size, where, out)
+    with threads_for(8 * out.size):
+        _returned(np.ascontiguousarray(u), size, where, out)
     return out
