@@ -20,66 +20,71 @@ def gate(y, x, slope, out):
 
 
 @loop
-def largest(x, size, out, where):
-    """Write the largest of size² pixels, and which it was (row by row; of equal ones the first).
+def largest(x, size, out):
+    """Write the largest of size² pixels.
 
     Args:
         x: Images, (m, h, w, c).
         size: Height and width of a square.
         out: Result, (m, h // size, w // size, c).
-        where: Places from 0 to size² − 1, uint8, shaped as ``out``.
     """
     m, high, wide, channels = out.shape
     for row in prange(m * high):
         i, a = row // high, row % high
         for b in range(wide):
-            for c in range(channels):
-                out[i, a, b, c] = x[i, a * size, b * size, c]
-                where[i, a, b, c] = 0
+            best = out[i, a, b]
+            best[:] = x[i, a * size, b * size]
             for place in range(1, size * size):
-                k, column = place // size, place % size
+                pixel = x[i, a * size + place // size, b * size + place % size]
                 for c in range(channels):
-                    value = x[i, a * size + k, b * size + column, c]
-                    better = value > out[i, a, b, c]
-                    where[i, a, b, c] = np.uint8(place) if better else where[i, a, b, c]
-                    out[i, a, b, c] = value if better else out[i, a, b, c]
+                    best[c] = pixel[c] if pixel[c] > best[c] else best[c]
 
 
 @loop
-def chosen(x, size, where, out):
-    """Write the pixel that was the largest.
+def chosen(x, size, images, best, out):
+    """Write the pixel of x at the place of the first of the largest pixels.
 
     Args:
         x: Images, (m, h, w, c).
         size: Height and width of a square.
-        where: From ``largest``.
+        images: What ``largest`` was given.
+        best: What it wrote.
         out: Result, (m, h // size, w // size, c).
     """
     m, high, wide, channels = out.shape
     for row in prange(m * high):
         i, a = row // high, row % high
         for b in range(wide):
-            for c in range(channels):
-                k, column = where[i, a, b, c] // size, where[i, a, b, c] % size
-                out[i, a, b, c] = x[i, a * size + k, b * size + column, c]
+            top, to = best[i, a, b], out[i, a, b]
+            for place in range(size * size - 1, -1, -1):
+                k, column = a * size + place // size, b * size + place % size
+                pixel, value = images[i, k, column], x[i, k, column]
+                for c in range(channels):
+                    to[c] = value[c] if pixel[c] == top[c] else to[c]
 
 
 @loop
-def returned(u, size, where, out):
-    """Write each derivative to the pixel that was the largest.
+def returned(u, size, images, best, out):
+    """Write each derivative to the first of the largest pixels, and zero to the others of its square.
 
     Args:
         u: Derivatives by the results, (m, h // size, w // size, c).
         size: Height and width of a square.
-        where: From ``largest``.
+        images: What ``largest`` was given, (m, h, w, c).
+        best: What it wrote.
         out: Derivatives by the images, (m, h, w, c); what belongs to no square must be zero already.
     """
     m, high, wide, channels = u.shape
     for row in prange(m * high):
+        left = np.empty(channels, u.dtype)
         i, a = row // high, row % high
         for b in range(wide):
+            top = best[i, a, b]
+            left[:] = u[i, a, b]
             for place in range(size * size):
-                k, column = place // size, place % size
+                k, column = a * size + place // size, b * size + place % size
+                pixel, to = images[i, k, column], out[i, k, column]
                 for c in range(channels):
-                    value = u[i, a, b, c] if where[i, a, b, c] == place else u.dtype.type(0)
-                    out[i, a * size + k, b * size + column, c] = value
+                    here = pixel[c] == top[c]
+                    to[c] = left[c] if here else u.dtype.type(0)
+                    left[c] = u.dtype.type(0) if here else left[c]

@@ -31,55 +31,54 @@ def gate(y: np.ndarray, x: np.ndarray, slope: float) -> np.ndarray:
     return out
 
 
-def largest(x: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+def largest(x: np.ndarray, size: int) -> np.ndarray:
     """Take the largest of each size × size pixels.
 
     Args:
         x: Images, (m, h, w, c).
-        size: At most 16.
+        size: Height and width of a square.
 
     Returns:
-        The largest, (m, h // size, w // size, c), and their places in the squares, uint8, of the same shape.
+        The largest, (m, h // size, w // size, c).
     """
-    x = np.ascontiguousarray(x)
-    shape = (x.shape[0], x.shape[1] // size, x.shape[2] // size, x.shape[3])
-    out, where = np.empty(shape, dtype=x.dtype), np.empty(shape, dtype=np.uint8)
+    out = np.empty((x.shape[0], x.shape[1] // size, x.shape[2] // size, x.shape[3]), dtype=x.dtype)
     with threads_for(8 * x.size):
-        _largest(x, size, out, where)
-    return out, where
+        _largest(np.ascontiguousarray(x), size, out)
+    return out
 
 
-def chosen(x: np.ndarray, size: int, where: np.ndarray) -> np.ndarray:
-    """Take from each square the pixel at a place.
+def chosen(x: np.ndarray, size: int, images: np.ndarray, best: np.ndarray) -> np.ndarray:
+    """Take from each square the pixel of x where the first of the largest pixels of ``images`` is.
 
     Args:
         x: Images, (m, h, w, c).
         size: Height and width of a square.
-        where: Places, (m, h // size, w // size, c).
+        images: Images of the same shape.
+        best: ``largest`` of these.
 
     Returns:
-        The pixels, shaped as ``where``.
+        The pixels, shaped as ``best``.
     """
-    out = np.empty(where.shape, dtype=x.dtype)
+    out = np.empty(best.shape, dtype=x.dtype)
     with threads_for(8 * x.size):
-        _chosen(np.ascontiguousarray(x), size, where, out)
+        _chosen(np.ascontiguousarray(x), size, np.ascontiguousarray(images), best, out)
     return out
 
 
-def returned(u: np.ndarray, size: int, where: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Put values back where they were taken from; zeros elsewhere.
+def returned(u: np.ndarray, size: int, images: np.ndarray, best: np.ndarray) -> np.ndarray:
+    """Put values where the first of the largest pixels were; zeros elsewhere.
 
     Args:
-        u: Values, shaped as ``where``.
+        u: Values, shaped as ``best``.
         size: Height and width of a square.
-        where: Places, (m, h // size, w // size, c).
-        shape: Shape of the images, (m, h, w, c).
+        images: Images, (m, h, w, c).
+        best: ``largest`` of these.
 
     Returns:
-        The images.
+        The values, shaped as ``images``.
     """
-    exact = shape[1] % size == 0 and shape[2] % size == 0
-    out = np.empty(shape, dtype=u.dtype) if exact else np.zeros(shape, dtype=u.dtype)
+    exact = images.shape[1] % size == 0 and images.shape[2] % size == 0
+    out = (np.empty if exact else np.zeros)(images.shape, dtype=u.dtype)
     with threads_for(8 * out.size):
-        _returned(np.ascontiguousarray(u), size, where, out)
+        _returned(np.ascontiguousarray(u), size, np.ascontiguousarray(images), best, out)
     return out

@@ -18,7 +18,7 @@ from .blocks import Chain
 from .gram import layerwise_gram
 from .layers import Arrays, Layer, Shape
 
-TILE_BYTES = 2**27
+TILE_BYTES = 2**28
 """Bytes of what the layers keep of the samples that are worked on together."""
 
 

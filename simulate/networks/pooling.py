@@ -53,39 +53,40 @@ class MaxPool(_Pool):
 
     def forward(self, xp: Namespace, parameters: list[Array], x: Array) -> tuple[Array, Any]:
         """As `Layer.forward`."""
-        if runs_compiled(x) and self.size <= 16:
-            best, where = compiled.largest(x, self.size)
-            return best, (where, tuple(x.shape))
-        corners = self._corners(x)
-        best = xp.asarray(corners[0], copy=True)
-        for corner in corners[1:]:
-            best = xp.maximum(best, corner)
-        free = xp.ones_like(best, dtype=xp.bool)
-        chosen = []
-        for corner in corners:
-            mine = (corner == best) & free
-            free = free & ~mine
-            chosen.append(mine)
-        return best, (chosen, tuple(x.shape))
+        if runs_compiled(x):
+            best = compiled.largest(x, self.size)
+        else:
+            first, *rest = self._corners(x)
+            best = xp.asarray(first, copy=True)
+            for corner in rest:
+                best = xp.maximum(best, corner)
+        return best, (x, best)
 
     def apply(self, xp: Namespace, kept: Any, x: Array) -> Array:
         """As `Fixed.apply`."""
-        chosen, _ = kept
-        if not isinstance(chosen, list):
-            return compiled.chosen(x, self.size, chosen)
-        corners = self._corners(x)
-        found = xp.zeros_like(corners[0])
-        for mine, corner in zip(chosen, corners, strict=True):
+        if runs_compiled(x):
+            return compiled.chosen(x, self.size, *kept)
+        found = xp.zeros_like(kept[1])
+        for mine, corner in zip(self._chosen(xp, *kept), self._corners(x), strict=True):
             found = xp.where(mine, corner, found)
         return found
 
     def adjoint(self, xp: Namespace, kept: Any, u: Array) -> Array:
         """As `Fixed.adjoint`."""
-        chosen, shape = kept
-        if not isinstance(chosen, list):
-            return compiled.returned(u, self.size, chosen, shape)
+        if runs_compiled(u):
+            return compiled.returned(u, self.size, *kept)
         zero = xp.zeros_like(u)
-        return self._spread(xp, u, shape, [xp.where(mine, u, zero) for mine in chosen])
+        shares = [xp.where(mine, u, zero) for mine in self._chosen(xp, *kept)]
+        return self._spread(xp, u, tuple(kept[0].shape), shares)
+
+    def _chosen(self, xp: Namespace, x: Array, best: Array) -> list[Array]:
+        """Say for each place in a square where the first of the largest pixels is there."""
+        free, chosen = xp.ones_like(best, dtype=xp.bool), []
+        for corner in self._corners(x):
+            mine = (corner == best) & free
+            free = free & ~mine
+            chosen.append(mine)
+        return chosen
 
 
 class AveragePool(_Pool):
