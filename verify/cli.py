@@ -176,6 +176,9 @@ def _theory(
       noise-geometry figure
       noise-geometry figure 2a
       noise-geometry figure 1 --seed 1 --out my-figure
+      noise-geometry figure 2b --scale small
+
+    2b needs CIFAR-10: noise-geometry data cifar10.
     """,
 )
 @stoppable
@@ -192,6 +195,15 @@ def _figure(
         str | None,
         typer.Option(
             metavar="DIR", show_default=False, help="New or empty folder; by default results/figure-<ID>-<time>-<seed>."
+        ),
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="small|paper",
+            show_default=False,
+            help="Of figures on CIFAR-10: narrow networks, in minutes (the default), or the paper's, on a GPU.",
+            autocompletion=completion.scales,
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
@@ -212,6 +224,7 @@ def _figure(
         out=out,
         workers=None if workers is None else _integer("workers", workers, 1),
         progress=False if quiet or json or verbose else None,
+        scale=scale,
     )
     say(made.to_json() + "\n" if json else made.headline() + "\n" if quiet else made.text())
     return 0

@@ -36,6 +36,17 @@ def figures() -> list[str]:
     return [one.id for one in FIGURES]
 
 
+def scales() -> list[str]:
+    """List the scales of the figures on images.
+
+    Returns:
+        Their names.
+    """
+    from verify.figures import SCALES
+
+    return list(SCALES)
+
+
 def profiles() -> list[str]:
     """List how much can be computed.
 

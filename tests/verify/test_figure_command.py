@@ -83,7 +83,7 @@ EXPECTED = f"figure: expected one of {', '.join(IDS)}"
 
 
 BAD = [
-    (["figure", "2b"], f"{EXPECTED}, got '2b' (did you mean '2a'?)"),
+    (["figure", "2c"], f"{EXPECTED}, got '2c' (did you mean '2b'?)"),
     (["figure", "scaling"], f"{EXPECTED}, got 'scaling' (did you mean 'scaling-laws'?)"),
     (["figure", "zzz"], f"{EXPECTED}, got 'zzz'"),
     (["figure", "1", "--seed", "-1"], "seed: expected an integer of at least 0, got '-1'"),

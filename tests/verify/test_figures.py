@@ -71,6 +71,7 @@ def test_the_drawing_has_its_legend_and_caption(made, one):
     assert " ".join(made[one].caption.split()[:8]) in words
     wanted = {
         "1": "Theorem 3.2 as ε → 0: [1, 3]",
+        "2b": "linear models, n → ∞, Lemma C.2: [1, 3]",
         "2a": "Theorem 4.3 at ε = 0.3: [0.41, 6.73]",
         "3": "upper bound of Proposition 5.3",
         "4": "end of gradient flow",

@@ -18,11 +18,17 @@ class Entry:
         id: what it is asked for by: the paper's number, or a name.
         title: what it shows, in one line.
         module: the module that makes it, which has a function `make`.
+        images: whether it is made on CIFAR-10, at one of two scales.
     """
 
     id: str
     title: str
     module: str
+    images: bool = False
+
+
+SCALES = ("small", "paper")
+"""Scales of the figures on images, the default first."""
 
 
 FIGURES = (
@@ -33,6 +39,12 @@ FIGURES = (
         "2a",
         "curvature λ_k, noise energy α_k and alignment g_k along every eigen-direction: linear regression",
         "directions",
+    ),
+    Entry(
+        "2b",
+        "curvature λ_k, noise energy α_k and alignment g_k along every eigen-direction: FNN and CNN on CIFAR-10",
+        "image_directions",
+        images=True,
     ),
     Entry(
         "3",

@@ -16,7 +16,7 @@ from verify.commands import PROGRAM
 from verify.environment import describe
 from verify.errors import VerifyError
 from verify.execution import Executor, check_workers
-from verify.figures import Entry, entry
+from verify.figures import SCALES, Entry, entry
 from verify.figures._context import Context, Made
 from verify.progress import Sink, sink_for
 from verify.store import MANIFEST, RunFolder
@@ -113,6 +113,7 @@ def figure(
     out: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     progress: bool | Callable[[str, float, str], None] | None = None,
+    scale: str | None = None,
 ) -> FigureResult:
     """Make a figure, and store it with the numbers behind it in a new folder.
 
@@ -123,13 +124,17 @@ def figure(
         workers: how many processes work, at least 1; None for one on each usable CPU. It does not change any number.
         progress: whether to show a bar on the standard error stream; None shows one on a terminal after two seconds. Or
             a function, which is called with the figure, how far it is (0 to 1) and what it is doing.
+        scale: of the figures on CIFAR-10 (2b): "small" for narrow networks on a few hundred images, minutes on
+            two cores, or "paper" for the paper's sizes, on a GPU where CuPy finds one; None for "small". Other figures
+            have one scale and take None alone.
 
     Returns:
         The table, and where the files are.
 
     Raises:
         VerifyError: for an argument that cannot be used, before anything is created; for a file that cannot be written
-            or a worker that dies.
+            or a worker that dies; for a training that diverges.
+        DataError: if CIFAR-10 is needed and not there, before anything is created.
         KeyboardInterrupt: at the interrupt key; the folder then holds its manifest only.
 
     Example:
@@ -137,7 +142,7 @@ def figure(
         >>> made.png.name, made.csv.name  # doctest: +SKIP
         ('figure-2a.png', 'figure-2a.csv')
     """
-    return make(id, seed, out, workers, progress)
+    return make(id, seed, out, workers, progress, scale=scale)
 
 
 def make(
@@ -147,6 +152,7 @@ def make(
     workers: int | None = None,
     progress: bool | Callable[[str, float, str], None] | None = None,
     size: str = "default",
+    scale: str | None = None,
 ) -> FigureResult:
     """Make a figure of a given size; see `figure`.
 
@@ -156,20 +162,29 @@ def make(
         out: the folder for the files.
         workers: how many processes work.
         progress: whether to show a bar, or a function.
-        size: "default", or "tiny" for tests: few and small points.
+        size: "default", or "tiny" for tests: few and small points, and digits in place of CIFAR-10.
+        scale: "small", "paper" or None.
 
     Returns:
         The table, and where the files are.
 
     Raises:
-        VerifyError: for an argument that cannot be used, a file that cannot be written or a worker that dies.
+        VerifyError: for an argument that cannot be used, a file that cannot be written, a worker that dies or a
+            training that diverges.
+        DataError: if CIFAR-10 is needed and not there.
         KeyboardInterrupt: at the interrupt key.
     """
     wanted, seed, out = entry(identifier), check_seed(seed), check_out(out)
+    size = _sized(wanted, scale, size)
     sink = sink_for(progress, noun="")
     news = _News(sink)
     executor = Executor(None if workers is None else check_workers(workers), news.points)
-    command = f"{PROGRAM} figure {wanted.id} --seed {seed}"
+    command = f"{PROGRAM} figure {wanted.id} --seed {seed}" + (" --scale paper" if scale == SCALES[1] else "")
+    if wanted.images and size != "tiny":
+        # The images are looked for before anything is created.
+        from verify.image_networks import require_images
+
+        require_images()
     description = {
         "figure": wanted.id,
         "title": wanted.title,
@@ -197,6 +212,15 @@ def make(
     return FigureResult(
         wanted.id, wanted.title, made.caption, made.finding, made.table, made.fits, folder.path, *paths, seed, command
     )
+
+
+def _sized(wanted: Entry, scale: object, size: str) -> str:
+    """Turn a scale into the name of settings."""
+    if scale is not None and not wanted.images:
+        raise VerifyError(f"scale: expected none for figure {wanted.id}, which has one scale, got {scale!r:.60}")
+    if scale not in (None, *SCALES):
+        raise VerifyError(f"scale: expected {' or '.join(SCALES)}, got {scale!r:.60}")
+    return "paper" if scale == SCALES[1] else size
 
 
 class _News:
