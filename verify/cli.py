@@ -56,7 +56,7 @@ def _root(
     help="""Judge claims; the results go to a new folder with a report.
 
     CLAIM is an id such as 3.3 or digits; without any, every claim is judged. `noise-geometry theory` lists the
-    statements.
+    statements. On request alone, as they need `noise-geometry data cifar10`: cifar-alignment, cifar-escape.
 
     \b
     Examples:

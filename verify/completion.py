@@ -9,9 +9,9 @@ def claims() -> list[str]:
     Returns:
         The ids of the claims.
     """
-    from verify.claims import claim_ids
+    from verify.claims import known_ids
 
-    return claim_ids()
+    return known_ids()
 
 
 def statements() -> list[str]:

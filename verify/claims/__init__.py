@@ -28,15 +28,26 @@ STATEMENTS = (
     *("5.1", "5.2", "5.2-growth", "5.2-parameters", "5.2-threshold", "5.2-threshold-sharp", "5.3"),
 )
 OBSERVATIONS = ("digits",)
+ON_REQUEST = ("cifar-alignment", "cifar-escape")
+"""Observations that need CIFAR-10 and are judged only where they are asked for by name."""
 
 
 def claim_ids() -> list[str]:
-    """List the claims.
+    """List the claims that are judged where none is named.
 
     Returns:
         Their ids, in the order in which they are judged.
     """
     return [*STATEMENTS, *OBSERVATIONS]
+
+
+def known_ids() -> list[str]:
+    """List all claims.
+
+    Returns:
+        Their ids, those last that are judged on request alone.
+    """
+    return [*claim_ids(), *ON_REQUEST]
 
 
 def check(claim: str | theory.Statement) -> None:
@@ -47,12 +58,17 @@ def check(claim: str | theory.Statement) -> None:
 
     Raises:
         VerifyError: for an unknown id, or a statement that no claim can judge.
+        DataError: for a claim about CIFAR-10 where that is missing.
     """
     identifier = claim if isinstance(claim, str) else claim.base
-    if identifier not in claim_ids():
-        near = difflib.get_close_matches(identifier, claim_ids(), n=1, cutoff=0.4)
+    if identifier not in known_ids():
+        near = difflib.get_close_matches(identifier, known_ids(), n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise VerifyError(f"claim: expected one of {', '.join(claim_ids())}, got {identifier!r}; {hint}".rstrip("; "))
+        raise VerifyError(f"claim: expected one of {', '.join(known_ids())}, got {identifier!r}; {hint}".rstrip("; "))
+    if identifier in ON_REQUEST:
+        from verify.image_networks import require_images
+
+        require_images()
     if not isinstance(claim, str):
         _check_statement(claim)
 
@@ -69,12 +85,12 @@ def judge(claim: str | theory.Statement, context: Context) -> tuple[Verdict, lis
 
     Raises:
         VerifyError: for an unknown id, or a statement that no claim can judge.
+        DataError: for a claim about CIFAR-10 where that is missing.
     """
     check(claim)
-    if isinstance(claim, str) and claim in OBSERVATIONS:
-        from verify.claims import digits
-
-        verdict, observations = digits.judge(context)
+    if isinstance(claim, str) and claim in (*OBSERVATIONS, *ON_REQUEST):
+        module = importlib.import_module(f"verify.claims.{claim.replace('-', '_')}")
+        verdict, observations = module.judge(context)
         return verdict, [], observations
     import theory
 
