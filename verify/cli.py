@@ -178,7 +178,7 @@ def _theory(
       noise-geometry figure 1 --seed 1 --out my-figure
       noise-geometry figure 2b --scale small
 
-    2b needs CIFAR-10: noise-geometry data cifar10.
+    2b, 5 and 6 need CIFAR-10: noise-geometry data cifar10.
     """,
 )
 @stoppable

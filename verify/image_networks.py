@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -197,18 +198,17 @@ def placed(recipe: Recipe, array: np.ndarray, dtype: Any = np.float64) -> Array:
         The array, of NumPy or, where the recipe asks for it and there is a device, of CuPy.
     """
     array = np.asarray(array, dtype=dtype)
-    if recipe.gpu and _has_device():
-        return importlib.import_module("cupy").asarray(array)
-    return array
+    library = _device() if recipe.gpu else None
+    return array if library is None else library.asarray(array)
 
 
-def _has_device() -> bool:
-    """Say whether CuPy is installed and finds a device."""
+def _device() -> Any:
+    """Return CuPy if it is installed and finds a device."""
     try:
         cupy = importlib.import_module("cupy")
-        return bool(cupy.cuda.runtime.getDeviceCount())
+        return cupy if cupy.cuda.runtime.getDeviceCount() else None
     except Exception:  # whatever a missing driver raises, NumPy does
-        return False
+        return None
 
 
 def train(recipe: Recipe) -> Trained:
@@ -227,7 +227,7 @@ def train(recipe: Recipe) -> Trained:
     network, X, y = problem(recipe)
     request = recipe.request
     kept: list[Moment] = []
-    first = np.asarray(trainable.start(network, request), dtype=np.float32)
+    first = _start(network, recipe)
 
     def observe(record: Epoch, theta: Array) -> None:
         if not kept and record.minibatch_loss <= recipe.middle:
@@ -245,18 +245,18 @@ def train(recipe: Recipe) -> Trained:
     return Trained(recipe, moments, float(training.loss), training.message)
 
 
-def spectrum(recipe: Recipe, theta: np.ndarray) -> Spectrum:
+def spectrum(recipe: Recipe, theta: np.ndarray | None = None) -> Spectrum:
     """Measure alignment along every eigenvector of G in float64, from the Gram matrix.
 
     Args:
         recipe: how the network is trained, with its seed.
-        theta: its parameters, on the host.
+        theta: its parameters, on the host; None for the initial ones.
 
     Returns:
         The whole spectrum, exact on these images up to rounding.
     """
     network, X, y = problem(recipe, np.float64)
-    at = placed(recipe, theta)
+    at = placed(recipe, _start(network, recipe) if theta is None else theta)
     gram = network.gram(at, X)
     plain, centred = (networks.alignment_spectrum(network, at, X, y, c, gram=gram) for c in (False, True))
     values, uncentred, less = (to_host(a) for a in (plain.eigenvalues, plain.alignments, centred.alignments))
@@ -265,17 +265,9 @@ def spectrum(recipe: Recipe, theta: np.ndarray) -> Spectrum:
     )
 
 
-def initial_spectrum(recipe: Recipe) -> Spectrum:
-    """Measure alignment at the initial parameters.
-
-    Args:
-        recipe: how the network is trained, with its seed.
-
-    Returns:
-        What `spectrum` returns there.
-    """
-    network, _, _ = trainable.problem(recipe.request, None)
-    return spectrum(recipe, np.asarray(trainable.start(network, recipe.request), dtype=np.float32))
+def _start(network: Network, recipe: Recipe) -> np.ndarray:
+    """Draw the initial parameters, as they are trained: in float32."""
+    return np.asarray(trainable.start(network, recipe.request), dtype=np.float32)
 
 
 def sharp_directions(recipe: Recipe, theta: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -331,8 +323,9 @@ def described(recipe: Recipe) -> str:
 
 
 def _fraction(value: float) -> str:
-    """Write a gain, as a fraction where it is one."""
-    return f"1/{round(1 / value)}" if abs(1 / value - round(1 / value)) < 1e-9 else f"{value:g}"
+    """Write a gain, as a fraction where it is a simple one."""
+    near = Fraction(value).limit_denominator(12)
+    return str(near) if abs(value - near) < 1e-9 else f"{value:g}"
 
 
 def test_accuracy(recipe: Recipe, theta: np.ndarray) -> float | None:

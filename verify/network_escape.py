@@ -59,7 +59,7 @@ def follow(settings: Escape, trained: Trained) -> pd.DataFrame:
     request = recipe.request
     network, X, y = image_networks.problem(recipe)
     star = image_networks.placed(recipe, trained.end, np.float32)
-    count = min(settings.ks[-1], len(y))
+    count = min(settings.ks[-1], int(y.shape[0]))
     values, directions = image_networks.sharp_directions(recipe, trained.end, count)
     found = networks.top_eigenpairs(network, star, X, y, 1, "hessian", seed=request.seed)
     sharpness, frobenius = float(found.eigenvalues[0]), float(np.linalg.norm(values))
@@ -76,7 +76,7 @@ def follow(settings: Escape, trained: Trained) -> pd.DataFrame:
         known = {
             "network": request.network,
             "method": method,
-            "batch": len(y) if method == DESCENT else batch,
+            "batch": int(y.shape[0]) if method == DESCENT else batch,
             "learning_rate": rate,
             "rate_times_frobenius": rate * frobenius,
             "rate_times_sharpest": rate * sharpness,

@@ -196,6 +196,6 @@ def test_paths_beyond_all_bounds_have_not_left_within_them():
 @pytest.mark.skipif(not os.environ.get("NOISE_GEOMETRY_DATA"), reason="no CIFAR-10: NOISE_GEOMETRY_DATA is not set")
 def test_noise_is_aligned_at_initialisation_on_real_images():
     recipe = Recipe(Request("fnn", "cifar10", "0,1", 100, 16, gain=1 / 6))
-    found = image_networks.initial_spectrum(image_networks.seeded(recipe, 0))
+    found = image_networks.spectrum(image_networks.seeded(recipe, 0))
     assert 0.9 < found.mu < 1.1
     assert len(found.eigenvalues) == 100

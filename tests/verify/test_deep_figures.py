@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 
 import numpy as np
 import pytest
 
+from simulate import streams
 from verify import cli, execution, image_networks, trainable
 from verify.errors import VerifyError
-from verify.figures import drawing, image_directions, making
+from verify.figures import deep_spectra, drawing, image_directions, making, network_escape
 from verify.image_networks import END, START, Recipe
 from verify.trainable import Request
 
 SEED = 3
-IMAGES = ("2b",)
+IMAGES = ("2b", "5", "6")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -166,4 +168,100 @@ def test_recipes_and_images_are_named():
     assert image_networks.images(recipe) == "500 images of CIFAR-10 (airplane, automobile)"
     whole = recipe._replace(request=dataclasses.replace(recipe.request, samples=None))
     assert image_networks.images(whole) == "all 10 000 images of CIFAR-10 (airplane, automobile)"
+    vgg = deep_spectra.SIZES["default"].recipes[1]
+    assert image_networks.described(vgg) == "VGG-11 (width 4, learning rate 0.05, initial variance of He et al. × 2/3)"
     assert [image_networks.title(name) for name in ("vgg13", "resnet38")] == ["VGG-13", "ResNet-38"]
+
+
+def test_figure_5_is_exact_beside_its_subsets(made):
+    settings, table = deep_spectra.SIZES["tiny"], made["5"].table
+    for place, recipe in enumerate(settings.recipes):
+        recipe = image_networks.seeded(recipe, SEED)
+        rows = table[table["network"] == recipe.request.network]
+        G, noise, _ = dense(recipe, image_networks.train(recipe).end)
+        values, vectors = np.linalg.eigh(G)
+        u = vectors[:, -1]
+        assert rows["curvature"].iloc[0] == pytest.approx(values[-1], rel=1e-6), place
+        assert rows["energy"].iloc[0] == pytest.approx(u @ noise @ u, rel=1e-5)
+        assert rows["mu"].iloc[0] == pytest.approx(np.sum(noise * G) / np.sum(G**2), rel=1e-6)
+        top = rows.head(settings.k)
+        assert rows["lanczos_curvature"].notna().sum() == settings.k
+        assert (top["lanczos_residual"] <= 1e-4 * top["lanczos_curvature"].iloc[0]).all()
+        for name in ("curvature", "alignment", "relative_curvature", "relative_energy"):
+            low, mean, high = (top[f"subsets_{name}_{end}"] for end in ("q05", "mean", "q95"))
+            assert (low <= high + 1e-12).all()
+            assert ((mean >= low - 1e-9) & (mean <= high + 1e-9)).mean() > 0.5
+        assert top["subsets_relative_curvature_mean"].iloc[0] == 1.0
+
+
+def test_lanczos_of_figure_5_sees_the_subset_alone(made):
+    settings, table = deep_spectra.SIZES["tiny"], made["5"].table
+    recipe = image_networks.seeded(settings.recipes[1], SEED)
+    theta = image_networks.train(recipe).end.astype(float)
+    network, X, y = trainable.problem(recipe.request, None)
+    stream = streams.generator(SEED, "figure 5: subset", ("cnn",))
+    rows = stream.permutation(len(y))[: settings.subset]
+    J, r = network.jacobian(theta, X[rows]), network.predict(theta, X[rows]) - y[rows]
+    values, vectors = np.linalg.eigh(J.T @ J / len(rows))
+    found = table[table["network"] == "cnn"].iloc[0]
+    assert found["lanczos_curvature"] == pytest.approx(values[-1], rel=1e-4)
+    noise = np.mean((J @ vectors[:, -1]) ** 2 * r**2) / np.mean(r**2)
+    assert found["lanczos_energy"] == pytest.approx(noise, rel=1e-3)
+
+
+def test_figure_6_splits_the_whole_way(made):
+    escape, table = network_escape.SIZES["tiny"].escape, made["6"].table
+    assert len(table) == 2 * 3 * escape.replicas * (escape.steps + 1)
+    finite = table[np.isfinite(table["loss"])]
+    whole = finite["sharp_1"] + finite["rest_1"]
+    np.testing.assert_allclose(whole, finite["sharp_3"] + finite["rest_3"], rtol=1e-2)
+    np.testing.assert_allclose(whole[finite["step"] == 0], escape.perturbation**2, rtol=1e-2)
+    for _, rows in finite.groupby("network"):
+        rates = rows.groupby("method")[["rate_times_frobenius", "rate_times_sharpest"]].first()
+        assert rates.loc["SGD, batch 1", "rate_times_frobenius"] == pytest.approx(escape.beta, rel=1e-6)
+        assert rates.loc["GD", "rate_times_sharpest"] == pytest.approx(escape.descent, rel=1e-6)
+
+
+def test_the_papers_scale_takes_the_arrays_of_another_library(made, tmp_path, monkeypatch):
+    """CuPy's place is taken by the strictest library there is: what it lets pass runs on a GPU too."""
+    strict = pytest.importorskip("array_api_strict")
+    monkeypatch.setattr(image_networks, "require_images", lambda: None)
+    monkeypatch.setattr(drawing, "_settle", lambda _: None)
+    monkeypatch.setattr(drawing, "png", lambda _: b"")
+    monkeypatch.setattr(drawing, "svg", lambda *_: b"")
+    monkeypatch.setattr(image_networks, "_device", lambda: strict)
+    asked = []
+    monkeypatch.setattr(
+        strict, "asarray", lambda *a, _asarray=strict.asarray, **k: asked.append(1) or _asarray(*a, **k)
+    )
+    for one, module in (("2b", image_directions), ("5", deep_spectra), ("6", network_escape)):
+        tiny = module.SIZES["tiny"]
+        shrunken = tiny._replace(recipes=tuple(recipe._replace(gpu=True) for recipe in tiny.recipes))
+        monkeypatch.setitem(module.SIZES, "paper", shrunken)
+        asked.clear()
+        result = making.make(one, SEED, tmp_path / one, workers=1, scale="paper")
+        assert asked
+        wanted, found = made[one].table, result.table
+        assert list(found.columns) == list(wanted.columns)
+        column = "rest_1" if one == "6" else "curvature"
+        where = np.isfinite(wanted[column]) & (found[column] > 1e-5)
+        np.testing.assert_allclose(found[column][where], wanted[column][where], rtol=2e-2)
+
+
+def test_scales_have_the_papers_networks():
+    def networks(settings):
+        return [(one.request.network, one.request.samples, one.gpu) for one in settings.recipes]
+
+    whole = {"samples": None, "gpu": True}
+    assert networks(image_directions.SIZES["paper"]) == [(name, *whole.values()) for name in ("fnn", "cnn")]
+    assert networks(deep_spectra.SIZES["paper"]) == [(name, *whole.values()) for name in ("resnet38", "vgg13")]
+    assert networks(network_escape.SIZES["paper"]) == [(name, *whole.values()) for name in ("resnet110", "vgg19")]
+
+
+@pytest.mark.skipif(not os.environ.get("NOISE_GEOMETRY_DATA"), reason="no CIFAR-10: NOISE_GEOMETRY_DATA is not set")
+def test_the_small_networks_start_where_their_learning_rate_is_stable():
+    for settings in (image_directions.SIZES, deep_spectra.SIZES):
+        for recipe in settings["default"].recipes:
+            few = recipe._replace(request=dataclasses.replace(recipe.request, samples=64))
+            found = image_networks.spectrum(image_networks.seeded(few, 0))
+            assert found.eigenvalues[0] * recipe.request.lr < 2

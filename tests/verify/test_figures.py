@@ -75,6 +75,8 @@ def test_the_drawing_has_its_legend_and_caption(made, one):
         "2a": "Theorem 4.3 at ε = 0.3: [0.41, 6.73]",
         "3": "upper bound of Proposition 5.3",
         "4": "end of gradient flow",
+        "5": "Lanczos on one subset of 20 images",
+        "6": "along all other directions",
         "escape-rates": "c₁, escape by Theorem 5.2",
         "scaling-laws": "[1, 3]",
         "linearisation": "end of linearisation (10 %)",

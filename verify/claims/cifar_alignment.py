@@ -96,7 +96,7 @@ def judge(context: Context) -> tuple[Verdict, pd.DataFrame]:
     numbers = [number for _ in settings.recipes for number in range(settings.trainings)]
     recipes = [image_networks.seeded(r, context.seed, i) for r in settings.recipes for i in range(settings.trainings)]
     context.progress(0.02, "alignment at initialisation")
-    initial = context.mapper(image_networks.initial_spectrum, recipes)
+    initial = context.mapper(image_networks.spectrum, recipes)
     context.progress(0.1, "training by SGD until the loss is below 1e-4")
     trained = context.mapper(image_networks.train, recipes)
     context.progress(0.85, "alignment in training and at its end")

@@ -70,7 +70,7 @@ def judge(context: Context) -> tuple[Verdict, pd.DataFrame]:
     settings = PROFILES[context.profile]
     recipes = [image_networks.seeded(recipe, context.seed) for recipe in settings.recipes]
     context.progress(0.02, "curvature at initialisation")
-    context.mapper(image_networks.initial_spectrum, recipes)
+    context.mapper(image_networks.spectrum, recipes)
     context.progress(0.05, "training by SGD until the loss is below 1e-4")
     trained = context.mapper(image_networks.train, recipes)
     context.progress(0.6, "leaving the minimum")

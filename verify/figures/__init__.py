@@ -53,6 +53,18 @@ FIGURES = (
     ),
     Entry("4", "drift in a toy valley under a cyclical learning rate: SGD against gradient descent", "valley"),
     Entry(
+        "5",
+        "curvature λ_k and noise energy α_k of a ResNet and a VGG on CIFAR-10, exactly and by Lanczos on a subset",
+        "deep_spectra",
+        images=True,
+    ),
+    Entry(
+        "6",
+        "escape from the trained minimum of a ResNet and a VGG on CIFAR-10: SGD and gradient descent",
+        "network_escape",
+        images=True,
+    ),
+    Entry(
         "escape-rates",
         "exact escape rates, limits of D_k and thresholds of stability of SGD: learning rate, d, n, batch size",
         "escape_rates",

@@ -69,7 +69,7 @@ def make(context: Context) -> Made:
     settings = SIZES[context.size]
     recipes = [image_networks.seeded(recipe, context.seed) for recipe in settings.recipes]
     context.begin("directions at initialisation", 0.0, 0.1)
-    initial = context.mapper(image_networks.initial_spectrum, recipes)
+    initial = context.mapper(image_networks.spectrum, recipes)
     context.begin("training until the loss is below 1e-4", 0.1, 0.85)
     trained = context.mapper(image_networks.train, recipes)
     context.begin("directions of the trained networks", 0.85, 0.97)

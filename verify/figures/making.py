@@ -124,7 +124,7 @@ def figure(
         workers: how many processes work, at least 1; None for one on each usable CPU. It does not change any number.
         progress: whether to show a bar on the standard error stream; None shows one on a terminal after two seconds. Or
             a function, which is called with the figure, how far it is (0 to 1) and what it is doing.
-        scale: of the figures on CIFAR-10 (2b): "small" for narrow networks on a few hundred images, minutes on
+        scale: of the figures on CIFAR-10 (2b, 5, 6): "small" for narrow networks on a few hundred images, minutes on
             two cores, or "paper" for the paper's sizes, on a GPU where CuPy finds one; None for "small". Other figures
             have one scale and take None alone.
 
