@@ -43,6 +43,8 @@ from verify.sweeps.store import SweepStore
 
 SIZES = tuple(range(20, 140))
 TRIALS = 10
+EARLY = 0.2
+"""Share of the drivers that may die before they have written anything."""
 LIVES = 60
 """A sweep that is not complete after so many lives of its driver does not advance."""
 
@@ -210,14 +212,18 @@ class Trial:
         if self.cluster is not None:
             self.cluster.workers()
         driver = self._start("store")
-        # Half of the deaths come while the driver starts or has just started to write.
-        span = self.rng.choice((1.5, 4.0))
-        dies = time.monotonic() + self.rng.uniform(0.3, span)
+        # Some deaths come while the driver starts, most once it writes, however busy the machine is.
+        dies, writes_from = math.inf, len(self._said())
+        if self.rng.random() < EARLY:
+            dies = time.monotonic() + self.rng.uniform(0.3, 1.5)
         while kill and driver.poll() is None:
-            time.sleep(self.rng.uniform(0.02, 0.4))
+            time.sleep(self.rng.uniform(0.02, 0.3))
+            writing = len(self._said()) > writes_from
+            if dies == math.inf and writing:
+                dies = time.monotonic() + self.rng.uniform(0.0, 2.0)
             if time.monotonic() > dies:
                 self._kill(driver.pid, "driver")
-            elif self.rng.random() < 0.25:
+            elif writing and self.rng.random() < 0.35:
                 pids = children_of(driver.pid) if self.cluster is None else self.cluster.workers()
                 if pids:
                     self._kill(self.rng.choice(pids), "worker")
@@ -340,7 +346,7 @@ def campaign(kills: int, first: int, share: float) -> tuple[pd.DataFrame, dict[s
             folder = Path(name, str(seed))
             folder.mkdir()
             trial = Trial(folder, seed, cluster if len(rows) < on_dask else None, random.Random(seed))
-            trial.run(most=40)
+            trial.run(most=min(40, kills - len(rows)))
             rows += trial.kills
             wrong += [f"seed {seed}: {text}" for text in trial.wrong]
             sweeps, given_up, seed = sweeps + 1, given_up + trial.given_up, seed + 1
