@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,3 +66,11 @@ def _backends() -> list[Any]:
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Each array library and device present, in turn."""
     return request.param
+
+
+@pytest.fixture
+def interrupt_key():
+    """Let the interrupt key work, also where the tests were started with it ignored (as a job in the background)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -119,6 +119,7 @@ def copied(state):
     return checkpoints.Checkpoint(**{**vars(state), "theta": state.theta.copy()})
 
 
+@pytest.mark.usefixtures("interrupt_key")
 def test_ctrl_c_keeps_the_state(tmp_path, undisturbed):
     path = tmp_path / "checkpoint.npz"
     left = interrupted(path, 3)

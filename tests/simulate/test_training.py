@@ -156,6 +156,7 @@ def test_observer_and_progress_hear_of_every_epoch():
 
 
 @pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals need the main thread")
+@pytest.mark.usefixtures("interrupt_key")
 def test_ctrl_c_leaves_a_state_of_the_training():
     (X, y), network = problem(n=16), small()
 
