@@ -10,7 +10,8 @@ Method:
     loss is about 0.01 and at the end, the Gram matrix gives the loss alignment μ and the directional alignment g along
     every eigenvector of G, for the second moment Σ₁ of the noise and for its covariance Σ. Directions of less than 1e-3
     of the largest curvature are listed but not summarised. Beside them stands what theory says of linear models: g in
-    [1, 3] for infinitely many samples (Lemma C.2), and the exact range of μ over all residuals on the same images.
+    [1, 3] for infinitely many samples (Lemma C.2), and the exact range of μ over all θ on the same images. At
+    initialisation the outputs are near 0 and the labels ±1: residuals of one size have g = 1 whatever the network.
 
 Guarantee:
     None beyond the arithmetic: these are measurements at the given seeds. Needs CIFAR-10, so that a bare
@@ -139,7 +140,8 @@ def _verdict(settings: Settings, trained: list[Trained], measured: list[Measured
         )
     summary = (
         f"Beyond the theorems, on {image_networks.images(trained[0].recipe)}, from initialisation to the end of "
-        f"training — {'; '.join(parts)} (1 is perfect alignment)."
+        f"training — {'; '.join(parts)} (1 is perfect alignment, and trivial at the start, where all residuals have "
+        "nearly one size)."
     )
     plots = [_plot(recipe.title, _of(measured, name)) for recipe, name in zip(settings.recipes, names, strict=True)]
     return Verdict("cifar-alignment", TITLE, "observation", State.OBSERVED, Basis.SAMPLED, summary, None, None,

@@ -106,7 +106,8 @@ def _caption(trained: Sequence[Trained], accuracies: Sequence[float | None], tab
         + "; ".join(image_networks.described(one.recipe) for one in trained)
         + f": {rates}, which needs smaller weights than He et al.'s with standardised images. {ends}. Loss alignment "
         + "; ".join(_alignments(one, table) for one in trained)
-        + ". The band is the population's range for linear models and no claim for networks."
+        + ". At initialisation outputs are near 0, so that all residuals have nearly one size and g_k = 1 says nothing "
+        "of the network. The band is the population's range for linear models and no claim for networks."
     )
 
 

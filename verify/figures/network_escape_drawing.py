@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _COLOURS = {SGD: drawing.BLUE, BATCHED: drawing.GREEN, DESCENT: drawing.VERMILION}
 _MARKS = {SGD: "o", BATCHED: "s", DESCENT: "^"}
 _DASHED = (0, (4, 1.6))
+_SHOWN = (1e-2, 1e7)
+"""Energies that are seen, in units of that of the start."""
 
 
 def draw(settings: network_escape.Settings, trained: Sequence[Trained], table: pd.DataFrame) -> Made:
@@ -34,19 +36,20 @@ def draw(settings: network_escape.Settings, trained: Sequence[Trained], table: p
         The figure.
     """
     ks, left = ks_of(table), leaving(table)
-    figure, axes = drawing.panels(len(trained), len(ks) + 1, 3.1 * len(ks) + 3.1, 3.0 * len(trained))
+    figure, axes = drawing.panels(len(trained), len(ks) + 1, 2.5 * len(ks) + 2.5, 2.4 * len(trained))
     for row, one in enumerate(trained):
         part = table[table["network"] == one.recipe.request.network]
         gone = left[left["network"] == one.recipe.request.network]
         for column, k in enumerate(ks):
             _energies(axes[row, column], part, k)
             axes[row, column].set_title(f"{one.recipe.title}, k = {k}")
+            axes[row, column].set_ylim(*(factor * settings.escape.perturbation**2 for factor in _SHOWN))
         _shares(axes[row, -1], gone, ks)
+        axes[row, -1].set_title("share at leaving")
         axes[row, 0].set_ylabel("energy of θ_t − θ*")
     for panel in axes[-1, :-1]:
         panel.set_xlabel("step t")
     axes[-1, -1].set_xlabel("k")
-    axes[0, -1].set_title("share along the first k at leaving")
     caption = _caption(settings, trained, table, left)
     drawing.finish(figure, caption, _legend(), 4)
     made = {
@@ -123,7 +126,8 @@ def _caption(
         f"Leaving the trained minimum θ* of networks on {image_networks.images(first)}: energy ‖·‖² of θ_t − θ* along "
         "the first k eigenvectors of G at θ* (exact, from the Gram matrix) and along all other directions; median over "
         f"{escape.replicas} paths (start {escape.perturbation:g} from θ* in a random direction; minibatches), bands: "
-        "their range. Gradient descent is stable below 2/λ_1(H), SGD with batch 1 in mean square below about 1/‖G‖_F. "
+        "their range; curves end where a path diverges. Gradient descent is stable below 2/λ_1(H), SGD with batch 1 in "
+        "mean square below about 1/‖G‖_F. "
         f"SGD at the same rate as GD has batch {first.request.batch}. Right: share of the energy along the first k "
         f"when the loss is first {TIMES_LEFT:g} times that at θ* ({_staying(staying)}). {'. '.join(parts)}. "
         f"The training's learning rate in the paper is {PAPER_RATE:g}. Labels are those of the training, so that θ* is "
