@@ -39,6 +39,26 @@ def _place(image, sides, margins, step, offset, padded):
 
 
 @inner
+def _strip(y, t, y_row, rows, a, p, a_row, a_outer, a_inner, b, q, b_outer, b_inner, outer, inner_, two, add):
+    """Write, or add, a product whose rows are one or two vectors wide: as `tile`, for any number of rows."""
+    row = 0
+    while row < rows:
+        left, to, at = rows - row, t + row * y_row, p + row * a_row
+        if two and left >= _LONG:
+            tile(y, to, y_row, a, at, a_row, a_outer, a_inner, b, q, b_outer, b_inner, outer, inner_, add, _LONG, 2)
+            row += _LONG
+        elif two:
+            tile(y, to, y_row, a, at, a_row, a_outer, a_inner, b, q, b_outer, b_inner, outer, inner_, add, 1, 2)
+            row += 1
+        elif left >= 8:
+            tile(y, to, y_row, a, at, a_row, a_outer, a_inner, b, q, b_outer, b_inner, outer, inner_, add, 8, 1)
+            row += 8
+        else:
+            tile(y, to, y_row, a, at, a_row, a_outer, a_inner, b, q, b_outer, b_inner, outer, inner_, add, 1, 1)
+            row += 1
+
+
+@inner
 def _convolve_image(padded, line, channels, kernel, size, stride, y, sides, vector):
     """Convolve one image with margins."""
     high, wide, outputs = sides
@@ -47,94 +67,10 @@ def _convolve_image(padded, line, channels, kernel, size, stride, y, sides, vect
     while first < outputs:
         two = first + 2 * vector <= outputs
         for row in range(high):
-            top, target = row * stride * line, row * wide * outputs + first
-            column = 0
-            while column < wide:
-                a, t, left = top + column * apart, target + column * outputs, wide - column
-                if two and left >= _LONG:
-                    tile(
-                        y,
-                        t,
-                        outputs,
-                        padded,
-                        a,
-                        apart,
-                        line,
-                        1,
-                        kernel,
-                        first,
-                        run * outputs,
-                        outputs,
-                        size,
-                        run,
-                        _LONG,
-                        2,
-                        0,
-                    )
-                    column += _LONG
-                elif two:
-                    tile(
-                        y,
-                        t,
-                        outputs,
-                        padded,
-                        a,
-                        apart,
-                        line,
-                        1,
-                        kernel,
-                        first,
-                        run * outputs,
-                        outputs,
-                        size,
-                        run,
-                        1,
-                        2,
-                        0,
-                    )
-                    column += 1
-                elif left >= 8:
-                    tile(
-                        y,
-                        t,
-                        outputs,
-                        padded,
-                        a,
-                        apart,
-                        line,
-                        1,
-                        kernel,
-                        first,
-                        run * outputs,
-                        outputs,
-                        size,
-                        run,
-                        8,
-                        1,
-                        0,
-                    )
-                    column += 8
-                else:
-                    tile(
-                        y,
-                        t,
-                        outputs,
-                        padded,
-                        a,
-                        apart,
-                        line,
-                        1,
-                        kernel,
-                        first,
-                        run * outputs,
-                        outputs,
-                        size,
-                        run,
-                        1,
-                        1,
-                        0,
-                    )
-                    column += 1
+            t, p = row * wide * outputs + first, row * stride * line
+            _strip(
+                y, t, outputs, wide, padded, p, apart, line, 1, kernel, first, run * outputs, outputs, size, run, two, 0
+            )
         first += 2 * vector if two else vector
 
 
@@ -168,98 +104,13 @@ def convolve(x, sides, kernel, y, made, size, stride, step, offset, vector):
 def _add_gradient(padded, line, channels, u, sides, size, stride, total, vector):
     """Add one image's derivative by the kernel."""
     high, wide, outputs = sides
-    run, apart = size * channels, stride * channels
+    run, apart, below = size * channels, stride * channels, wide * outputs
     first = 0
     while first < outputs:
         two = first + 2 * vector <= outputs
         for k in range(size):
-            j = 0
-            while j < run:
-                a, t, left = k * line + j, (k * run + j) * outputs + first, run - j
-                if two and left >= _LONG:
-                    tile(
-                        total,
-                        t,
-                        outputs,
-                        padded,
-                        a,
-                        1,
-                        stride * line,
-                        apart,
-                        u,
-                        first,
-                        wide * outputs,
-                        outputs,
-                        high,
-                        wide,
-                        _LONG,
-                        2,
-                        1,
-                    )
-                    j += _LONG
-                elif two:
-                    tile(
-                        total,
-                        t,
-                        outputs,
-                        padded,
-                        a,
-                        1,
-                        stride * line,
-                        apart,
-                        u,
-                        first,
-                        wide * outputs,
-                        outputs,
-                        high,
-                        wide,
-                        1,
-                        2,
-                        1,
-                    )
-                    j += 1
-                elif left >= 8:
-                    tile(
-                        total,
-                        t,
-                        outputs,
-                        padded,
-                        a,
-                        1,
-                        stride * line,
-                        apart,
-                        u,
-                        first,
-                        wide * outputs,
-                        outputs,
-                        high,
-                        wide,
-                        8,
-                        1,
-                        1,
-                    )
-                    j += 8
-                else:
-                    tile(
-                        total,
-                        t,
-                        outputs,
-                        padded,
-                        a,
-                        1,
-                        stride * line,
-                        apart,
-                        u,
-                        first,
-                        wide * outputs,
-                        outputs,
-                        high,
-                        wide,
-                        1,
-                        1,
-                        1,
-                    )
-                    j += 1
+            t, p, down = k * run * outputs + first, k * line, stride * line
+            _strip(total, t, outputs, run, padded, p, 1, down, apart, u, first, below, outputs, high, wide, two, 1)
         first += 2 * vector if two else vector
 
 

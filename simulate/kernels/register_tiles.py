@@ -22,28 +22,28 @@ _CONTRACT = ("contract",)
 
 @intrinsic(prefer_literal=True)
 def tile(
-    typing, y, y0, y_row, a, a0, a_row, a_outer, a_inner, b, b0, b_outer, b_inner, outer, inner, rows, vectors, add
+    typing, y, y0, y_row, a, a0, a_row, a_outer, a_inner, b, b0, b_outer, b_inner, outer, inner, add, rows, vectors
 ):
     """Write, or add, a tile of a sum of products.
 
     y[y0 + j·y_row + v] = Σ_{s < outer, t < inner} a[a0 + j·a_row + s·a_outer + t·a_inner] b[b0 + s·b_outer +
-    t·b_inner + v] for j < rows and v < vectors·WIDTH; places and steps count entries of contiguous arrays. ``rows``,
-    ``vectors`` and ``add`` are literals.
+    t·b_inner + v] for j < rows and v < vectors·WIDTH; places and steps count entries of contiguous arrays. ``rows``
+    and ``vectors`` are literals; ``add`` is 0 or 1.
 
     Returns:
         Numba's signature, and what writes the code.
     """
-    if not all(isinstance(number, types.IntegerLiteral) for number in (rows, vectors, add)):
+    if not all(isinstance(number, types.IntegerLiteral) for number in (rows, vectors)):
         return None
-    arguments = (y, y0, y_row, a, a0, a_row, a_outer, a_inner, b, b0, b_outer, b_inner, outer, inner)
+    arguments = (y, y0, y_row, a, a0, a_row, a_outer, a_inner, b, b0, b_outer, b_inner, outer, inner, add)
     whole = tuple(given if isinstance(given, types.Array) else types.intp for given in arguments)
-    shape = rows.literal_value, vectors.literal_value, bool(add.literal_value)
+    shape = rows.literal_value, vectors.literal_value
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         _Tile(context, builder, signature, values, *shape).emit()
         return context.get_dummy_value()
 
-    return types.void(*whole, rows, vectors, add), generate
+    return types.void(*whole, rows, vectors), generate
 
 
 class _Tile:
@@ -56,14 +56,12 @@ class _Tile:
         values: the arguments.
         rows: rows of the tile.
         vectors: vectors in a row.
-        add: whether to begin with what y holds.
     """
 
-    def __init__(
-        self, context: Any, builder: Any, signature: Any, values: Any, rows: int, vectors: int, add: bool
-    ) -> None:
+    def __init__(self, context: Any, builder: Any, signature: Any, values: Any, rows: int, vectors: int) -> None:
         self._builder = builder
-        self._rows, self._vectors, self._add = rows, vectors, add
+        self._rows, self._vectors = rows, vectors
+        self._add = builder.icmp_signed("!=", values[14], ir.Constant(values[14].type, 0))
         self._y, self._a, self._b = (
             context.make_array(signature.args[place])(context, builder, values[place]).data for place in (0, 3, 8)
         )
@@ -92,7 +90,8 @@ class _Tile:
 
     def _begin(self, row: int, v: int) -> Any:
         """Make a sum; it becomes a register, as it is never pointed to."""
-        start = self._load(self._place_y(row, v)) if self._add else ir.Constant(self._vector, None)
+        held, nothing = self._load(self._place_y(row, v)), ir.Constant(self._vector, None)
+        start = self._builder.select(self._add, held, nothing)
         return cgutils.alloca_once_value(self._builder, start)
 
     def _step(self, sums: Any, a: Any, b: Any) -> None:

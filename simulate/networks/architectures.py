@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from ..validation import InputError, check_integer, check_real
 from .blocks import Chain, Residual
 from .convolution import Convolution
-from .layers import Dense, Flatten, Layer, Rectifier, Scale, Shape, Shift, ToImages
+from .layers import Dense, Flatten, Layer, Rectifier, Shape, ToImages
 from .network import Network
 from .pooling import Downsample, GlobalAverage, MaxPool
+from .scalars import Scale, Shift
 
 CIFAR = (3, 32, 32)
 _VGG = {  # convolutions before each halving, in multiples of the width

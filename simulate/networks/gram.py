@@ -10,6 +10,7 @@ The first form is cheap for few positions and many channels, the second for many
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,7 @@ def layerwise_gram(network: Network, xp: Namespace, theta: Array, X: Array, memo
     return K
 
 
-class _Share:
+class _Share(abc.ABC):
     """What one layer adds to K, from what is stored of each sample.
 
     Args:
@@ -73,13 +74,13 @@ class _Share:
         self.outputs = outputs
         self._stored: dict[str, Array] = {}
 
+    @abc.abstractmethod
     def store(self, xp: Namespace, n: int, part: slice, kept: Any, c: int, u: Array) -> None:
         """Store what is needed of some samples and one output."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def added(self, xp: Namespace, K: Array) -> Array:
         """Add the layer's share to K."""
-        raise NotImplementedError
 
     def clear(self) -> None:
         """Forget what was stored."""

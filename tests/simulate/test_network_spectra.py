@@ -13,8 +13,9 @@ from simulate.networks import Network, alignment_spectrum, convolutional, fully_
 from simulate.networks import top_eigenpairs as top
 from simulate.networks.blocks import Chain, Residual
 from simulate.networks.convolution import Convolution
-from simulate.networks.layers import Dense, Rectifier, Scale, Shift, ToImages
+from simulate.networks.layers import Dense, Rectifier, ToImages
 from simulate.networks.pooling import GlobalAverage
+from simulate.networks.scalars import Scale, Shift
 from simulate.networks.spectra import random_subset
 
 BLOCK = Residual(Chain(Shift(), Convolution(2, bias=False), Scale()))

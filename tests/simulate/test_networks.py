@@ -10,8 +10,9 @@ import simulate
 from simulate.networks import Network, convolutional, fully_connected, resnet, vgg
 from simulate.networks.blocks import Chain, Residual
 from simulate.networks.convolution import Convolution
-from simulate.networks.layers import Dense, Flatten, Rectifier, Scale, Shift, ToImages
+from simulate.networks.layers import Dense, Flatten, Rectifier, ToImages
 from simulate.networks.pooling import AveragePool, GlobalAverage, MaxPool
+from simulate.networks.scalars import Scale, Shift
 
 STEP = 1e-6
 
