@@ -224,12 +224,17 @@ def _plot(title: str, measured: list[Measured]) -> Plot:
     series.append({"label": "perfect alignment", "x": [1, longest], "y": [1.0, 1.0], "style": "bound"})
     return Plot(
         title=f"Directional alignment g through training ({title}, CIFAR-10)",
-        alt="Points lie at 1 at initialisation; in training they fall below 1 in the middle of the spectrum and rise "
-        "above it in the flattest directions.",
+        alt="; ".join(_described(one) for one in measured if one.training == 0),
         x_label="k, from the sharpest direction to the flattest",
         y_label="g(θ; v_k)",
         series=series,
     )
+
+
+def _described(one: Measured) -> str:
+    """Say in words where the points of one stage lie."""
+    low, middle, high = np.quantile(one.spectrum.uncentred, [0.05, 0.5, 0.95])
+    return f"{one.stage}: 90 % of the points between {low:.2g} and {high:.2g}, half of them below {middle:.2g}"
 
 
 def _rows(one: Measured) -> pd.DataFrame:

@@ -69,6 +69,7 @@ def make(context: Context) -> Made:
     settings = SIZES[context.size]
     recipes = [image_networks.seeded(recipe, context.seed) for recipe in settings.recipes]
     context.begin("curvature at initialisation", 0.0, 0.03)
+    # Shows the executor that this work is worth processes; it would run the two trainings one after the other.
     context.mapper(image_networks.spectrum, recipes)
     context.begin("training until the loss is below 1e-4", 0.03, 0.55)
     trained = context.mapper(image_networks.train, recipes)
