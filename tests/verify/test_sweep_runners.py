@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -145,14 +144,17 @@ def test_points_have_one_thread(workers):
 
 
 def test_a_dead_workers_points_are_run_by_others():
-    rng = random.Random(3)
+    killed: set[object] = set()
     with LocalRunner(2) as runner:
         found = {}
         for batch, results in runner.run(square_slowly, range(600)):
             found |= dict(zip(batch, results, strict=True))
-            if len(found) < 400 and rng.random() < 0.2:
-                os.kill(rng.choice(runner.process_ids()), signal.SIGKILL)
-    assert len({result.values["pid"] for result in found.values()}) > 2
+            worker = results[-1].values["pid"]
+            if len(killed) < 4 and worker in runner.process_ids():
+                os.kill(worker, signal.SIGKILL)
+                killed.add(worker)
+    assert len(killed) >= 2
+    assert {result.values["pid"] for result in found.values()} > killed
     assert {p: r.values["square"] for p, r in found.items()} == {point: point * point for point in range(600)}
 
 

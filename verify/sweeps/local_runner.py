@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import queue
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -289,6 +291,9 @@ class _Process:
 
 def _serve(connection: Connection, ready: Connection) -> None:
     """Work in a worker process until the pipe closes."""
+    # What points print must not be lost when the worker is killed, as it is at the end.
+    with contextlib.suppress(AttributeError):
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     stay_on_one_thread()
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     # Batches are taken off the pipe at once, so that neither side ever waits for the other to read.
