@@ -7,6 +7,7 @@ split among threads rounds differently. Workers are started only once there is e
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import multiprocessing
 import multiprocessing.connection
@@ -26,6 +27,7 @@ from typing import Any, TypeVar
 
 from verify.environment import usable_cpus
 from verify.errors import VerifyError
+from verify.telling import Channel, Speaker, heard_by
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,6 +35,8 @@ Result = TypeVar("Result")
 # A worker takes about a second to start and import SciPy, on a core that it shares with the others.
 WORK_WORTH_WORKERS = 1.5
 SECONDS_PER_CHUNK = 0.25
+SECONDS_BETWEEN_NEWS = 0.5
+_NUMBERS = itertools.count()
 _LOGGER = logging.getLogger(__name__)
 
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL", "BLIS", "NUMEXPR", "NUMBA")} | {
@@ -48,7 +52,8 @@ class Executor:
     Args:
         workers: how many processes may work at once, at least 1; None for one on each usable CPU. With 1, everything
             runs in this process.
-        on_progress: called with the number of finished items and of all items as a map goes on.
+        on_progress: called with the number of finished items and of all items as a map goes on. An item in progress
+            counts by its fraction where the function calls `verify.telling.tell`.
 
     Raises:
         VerifyError: if `workers` is not a positive integer.
@@ -59,11 +64,12 @@ class Executor:
         [2, 3]
     """
 
-    def __init__(self, workers: int | None = None, on_progress: Callable[[int, int], None] | None = None) -> None:
+    def __init__(self, workers: int | None = None, on_progress: Callable[[float, int], None] | None = None) -> None:
         self.workers = usable_cpus() if workers is None else check_workers(workers)
         self._on_progress = on_progress
         self._pool: ProcessPoolExecutor | None = None
         self._context = WorkerContext()
+        self._channel: Channel | None = None
         self._limits = contextlib.ExitStack()
         self._seconds_here = 0.0
         # A daemonic process may not have children.
@@ -79,13 +85,15 @@ class Executor:
         with self._limits:
             self._stop(at_once=kind is not None)
 
-    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item], long: bool = False) -> list[Result]:
         """Apply a function to every item.
 
         Args:
             function: what to run. Workers find it by its module and name; one that they cannot find, such as a lambda
                 or a function of the script itself, runs in this process.
             items: its arguments, one for each call.
+            long: whether each call takes so long that workers pay from the first one on; otherwise the first calls, in
+                this process, show whether they do.
 
         Returns:
             The results, in the order of the items.
@@ -97,31 +105,39 @@ class Executor:
         results: list[Result] = []
         pace = 0.0
         while len(results) < len(tasks):
-            if self._wants_workers(len(tasks) - len(results), pace) and (pool := self._start()):
-                done = len(results)
-                batch = _Batch(function, tasks[done:], self.workers, pace)
-                return results + batch.run(pool, lambda count: self._report(done + count, len(tasks)))  # noqa: B023
+            done = len(results)
+
+            def report(count: float, done: int = done) -> None:
+                self._report(done + count, len(tasks))
+
+            if self._wants_workers(len(tasks) - done, pace, long) and (pool := self._start()):
+                assert self._channel is not None
+                return results + _Batch(function, tasks[done:], self.workers, pace, self._channel).run(pool, report)
             started = time.perf_counter()
-            results.append(function(tasks[len(results)]))
+            with heard_by(report):
+                results.append(function(tasks[done]))
             seconds = time.perf_counter() - started
             self._seconds_here += seconds
             pace += (seconds - pace) / len(results)
             self._report(len(results), len(tasks))
         return results
 
-    def _wants_workers(self, left: int, pace: float) -> bool:
+    def _wants_workers(self, left: int, pace: float, long: bool) -> bool:
         """Say whether the items that are left are better run by workers."""
         if self._alone or left < 2:
             return False
         # Many small maps add up as well.
         expected = max(left * pace, self._seconds_here)
-        return self._pool is not None or expected > WORK_WORTH_WORKERS
+        return long or self._pool is not None or expected > WORK_WORTH_WORKERS
 
     def _start(self) -> ProcessPoolExecutor | None:
         """Return the pool; None where the system has no semaphores for one, so that everything runs in this process."""
         if self._pool is None:
             try:
-                self._pool = ProcessPoolExecutor(self.workers, mp_context=self._context)
+                self._channel = Channel(self._context)
+                self._pool = ProcessPoolExecutor(
+                    self.workers, self._context, initializer=_begin_worker, initargs=(self._channel.speaker,)
+                )
                 _LOGGER.debug("the work is worth worker processes: up to %d", self.workers)
             except (OSError, ImportError, NotImplementedError):
                 self._alone = True
@@ -136,7 +152,7 @@ class Executor:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._pool = None
 
-    def _report(self, done: int, total: int) -> None:
+    def _report(self, done: float, total: int) -> None:
         if self._on_progress is not None:
             self._on_progress(done, total)
 
@@ -162,8 +178,16 @@ class _Batch:
     """The items of one map on their way through a pool, in chunks whose size follows the pace seen so far."""
 
     def __init__(
-        self, function: Callable[[Any], Any], items: Sequence[Any], workers: int, seconds_per_item: float
+        self,
+        function: Callable[[Any], Any],
+        items: Sequence[Any],
+        workers: int,
+        seconds_per_item: float,
+        channel: Channel,
     ) -> None:
+        self._number = next(_NUMBERS)
+        self._channel = channel
+        self._fractions: dict[int, float] = {}
         self._function = function
         self._items = items
         self._workers = workers
@@ -174,7 +198,7 @@ class _Batch:
         self._done = 0
         self._here = False
 
-    def run(self, pool: ProcessPoolExecutor, report: Callable[[int], None]) -> list[Any]:
+    def run(self, pool: ProcessPoolExecutor, report: Callable[[float], None]) -> list[Any]:
         """Run everything and return the results in order."""
         try:
             while self._done < len(self._items):
@@ -182,10 +206,11 @@ class _Batch:
                 if not self._pending:
                     self._run_rest_here(report)
                     break
-                finished, _ = wait(self._pending, return_when=FIRST_COMPLETED)
+                finished, _ = wait(self._pending, SECONDS_BETWEEN_NEWS, FIRST_COMPLETED)
                 for future in finished:
                     self._collect(self._pending.pop(future), future)
-                report(self._done)
+                self._listen()
+                report(self._done + sum(self._fractions.values()))
         except BrokenProcessPool:
             raise VerifyError(
                 "workers: expected every worker process to finish, got one that ended abruptly (out of memory?)"
@@ -195,17 +220,25 @@ class _Batch:
                 future.cancel()
         return self._results
 
+    def _listen(self) -> None:
+        """Read how far the items are that workers have in hand."""
+        # Calls of an earlier map that an error ended may still be running, and tell.
+        told = {index: share for (number, index), share in self._channel.news().items() if number == self._number}
+        known = self._fractions | told
+        in_hand = [range(chunk.start, chunk.stop) for chunk in self._pending.values()]
+        self._fractions = {index: share for index, share in known.items() if any(index in one for one in in_hand)}
+
     def _submit(self, pool: ProcessPoolExecutor) -> None:
         """Keep two chunks a worker on their way."""
         while not self._here and self._next < len(self._items) and len(self._pending) < 2 * self._workers:
-            chunk = slice(self._next, self._next + self._size())
+            chunk = slice(self._next, min(self._next + self._size(), len(self._items)))
             try:
                 payload = pickle.dumps((self._function, self._items[chunk]))
             except (pickle.PicklingError, AttributeError, TypeError):
                 self._here = True
                 return
-            self._pending[pool.submit(_run_chunk, payload)] = chunk
-            self._next = min(chunk.stop, len(self._items))
+            self._pending[pool.submit(_run_chunk, payload, self._number, chunk.start)] = chunk
+            self._next = chunk.stop
 
     def _size(self) -> int:
         """Choose the next chunk's size: long enough to hide the transport, short enough to end together."""
@@ -227,10 +260,11 @@ class _Batch:
         self._results[chunk] = values
         self._done += len(items)
 
-    def _run_rest_here(self, report: Callable[[int], None]) -> None:
+    def _run_rest_here(self, report: Callable[[float], None]) -> None:
         """Run what the workers cannot load."""
         for index in range(self._next, len(self._items)):
-            self._results[index] = self._function(self._items[index])
+            with heard_by(lambda fraction: report(self._done + fraction)):
+                self._results[index] = self._function(self._items[index])
             self._done += 1
             report(self._done)
 
@@ -286,11 +320,19 @@ class WorkerContext(SpawnContext):
 
 
 _limited = False
+_speaker: Speaker | None = None
 
 
-def _run_chunk(payload: bytes) -> tuple[list[Any], float] | None:
+def _begin_worker(speaker: Speaker) -> None:
+    """Begin a worker's life."""
+    global _speaker  # noqa: PLW0603 (once a process)
+    _speaker = speaker
+
+
+def _run_chunk(payload: bytes, number: int, first: int) -> tuple[list[Any], float] | None:
     """Run in a worker: the results and the seconds they took, or None where the function cannot be found here."""
     global _limited  # noqa: PLW0603 (once a process)
+    assert _speaker is not None
     try:
         function, items = pickle.loads(payload)  # noqa: S301 (comes from our own parent)
     except Exception:  # whatever an import raises, the parent can still run it
@@ -299,8 +341,12 @@ def _run_chunk(payload: bytes) -> tuple[list[Any], float] | None:
         one_blas_thread().__enter__()
         _limited = True
     started = time.perf_counter()
+    results: list[Any] = []
+    speaker = _speaker
     try:
-        results = [function(item) for item in items]
+        with heard_by(lambda fraction: speaker.send((number, first + len(results)), fraction)):
+            for item in items:
+                results.append(function(item))
     except Exception as error:
         raise _portable(error) from None
     return results, time.perf_counter() - started

@@ -45,11 +45,11 @@ class Sink(Protocol):
         """
         ...
 
-    def points(self, done: int, total: int) -> None:
+    def points(self, done: float, total: int) -> None:
         """Hear how many points of the current map are done.
 
         Args:
-            done: finished points.
+            done: finished points, and parts of those in progress where these are known.
             total: all points.
         """
         ...
@@ -95,7 +95,7 @@ class Silent:
     def update(self, fraction: float, text: str) -> None:
         """See `Sink.update`."""
 
-    def points(self, done: int, total: int) -> None:
+    def points(self, done: float, total: int) -> None:
         """See `Sink.points`."""
 
 
@@ -156,9 +156,11 @@ class Bar(Silent):
         self._fraction, self._text, self._points = min(1.0, max(0.0, fraction)), text, ""
         self._show()
 
-    def points(self, done: int, total: int) -> None:
+    def points(self, done: float, total: int) -> None:
         """See `Sink.points`."""
-        self._points = f"{done}/{total}" if total > 1 else ""
+        counted = [f"{int(done)}/{total}"] if total > 1 else []
+        within = [f"{done / total:.0%}"] if done != int(done) else []
+        self._points = ", ".join(counted + within)
         self._show()
 
     def _show(self) -> None:

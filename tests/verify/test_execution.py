@@ -17,6 +17,7 @@ import pytest
 from verify import execution
 from verify.errors import VerifyError
 from verify.execution import Executor
+from verify.telling import Channel, tell
 
 ROOT = Path(execution.__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
@@ -159,6 +160,46 @@ def test_progress_counts_every_item_up_to_the_end():
     counts = [done for done, _ in seen]
     assert counts == sorted(counts)
     assert seen[-1] == (50, 50)
+
+
+def tell_and_wait(number: int) -> int:
+    """Tell of the way, slowly enough to be heard."""
+    for part in range(4):
+        tell(part / 4)
+        time.sleep(0.05)
+    return number
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_items_in_progress_count_by_what_they_tell(monkeypatch, workers):
+    monkeypatch.setattr(execution, "SECONDS_BETWEEN_NEWS", 0.02)
+    seen: list[float] = []
+    with Executor(workers, lambda done, total: seen.append(done / total)) as executor:
+        assert executor.map(tell_and_wait, range(4), long=True) == [0, 1, 2, 3]
+        # Of the next map nothing is told that belongs to this one.
+        assert executor.map(abs, [-1, -2, -3]) == [1, 2, 3]
+    first = seen[: seen.index(1.0) + 1]
+    assert first == sorted(first)
+    assert any(0 < share * 4 != int(share * 4) for share in first)
+
+
+def test_what_is_told_outside_a_map_is_heard_by_nobody():
+    tell(0.5)
+
+
+def test_news_that_nobody_reads_do_not_hold_up_the_work():
+    channel = Channel(execution.WorkerContext())
+    for number in range(20_000):
+        channel.speaker.send((0, 0), number / 20_000)
+    assert 0 < channel.news()[0, 0] < 1
+    assert channel.news() == {}
+
+
+def test_long_work_goes_to_workers_at_once():
+    with Executor(2) as executor:
+        assert os.getpid() not in executor.map(process_id, range(4), long=True)
+    with Executor(1) as executor:
+        assert set(executor.map(process_id, range(4), long=True)) == {os.getpid()}
 
 
 def test_an_empty_map_is_empty():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 
 import pytest
@@ -42,6 +43,21 @@ def test_the_bar_names_the_claim_and_how_far_it_is(monkeypatch):
         assert wanted in shown
     # The last thing written clears the line and shows the cursor again.
     assert shown.rstrip().endswith("\x1b[2K")
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "text"),
+    [(1, 2, "training 1/2"), (1.5, 2, "training 1/2, 75%"), (0.25, 1, "training 25%"), (1, 1, "training")],
+)
+def test_points_are_counted_and_those_in_progress_by_their_share(monkeypatch, done, total, text):
+    terminal = on_terminal(monkeypatch)
+    with Bar() as bar:
+        bar.update(0.1, "training")
+        bar.points(done, total)
+    # The bar is one line, which ends with the text and blanks.
+    lines = re.split(r"\x1b\[\d*[A-Za-z]|\r|\n", terminal.getvalue())
+    assert any(line.rstrip().endswith(text) for line in lines)
+    assert any("/" in line for line in lines) == (total > 1)
 
 
 def test_a_bar_for_one_thing_counts_nothing(monkeypatch):

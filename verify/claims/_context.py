@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
-"""Applies a module-level function to items, in order, perhaps on several processes."""
+
+class Mapper(Protocol):
+    """Applies a module-level function to items, in order, perhaps on several processes."""
+
+    def __call__(self, function: Callable[[Any], Any], items: Sequence[Any], long: bool = False) -> list[Any]:
+        """Apply it; see `verify.execution.Executor.map`.
+
+        Args:
+            function: what to apply.
+            items: its arguments, one for each call.
+            long: whether each call takes so long that workers pay from the first one on.
+
+        Returns:
+            The results, in the order of the items.
+        """
+        ...
 
 
 @dataclass(frozen=True)

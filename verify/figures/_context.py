@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
+    from verify.claims._context import Mapper
 
 
 @dataclass(frozen=True)

@@ -234,7 +234,7 @@ class _News:
         self._phase = (text, start, end)
         self._sink.update(start, text)
 
-    def points(self, done: int, total: int) -> None:
+    def points(self, done: float, total: int) -> None:
         text, start, end = self._phase
         self._sink.update(start + (end - start) * done / max(total, 1), text)
 
