@@ -17,8 +17,9 @@ import numpy as np
 import simulate
 from simulate import networks, streams
 from simulate.arrays import to_host
-from verify import trainable
+from verify import kept_trainings, trainable
 from verify.errors import VerifyError
+from verify.telling import tell
 from verify.trainable import Request
 
 if TYPE_CHECKING:
@@ -211,11 +212,13 @@ def _device() -> Any:
         return None
 
 
-def train(recipe: Recipe) -> Trained:
-    """Train a network by SGD in float32.
+def train(recipe: Recipe, keep: bool = False) -> Trained:
+    """Train a network by SGD in float32, and tell an executor how far it is.
 
     Args:
         recipe: how, with its seed.
+        keep: whether to keep the training in the user's cache (`verify.kept_trainings`), and to go on with what an
+            earlier run kept there: with the same bits.
 
     Returns:
         The parameters at the start, in the middle and at the end. Where the loss of the middle was never seen, or only
@@ -223,26 +226,55 @@ def train(recipe: Recipe) -> Trained:
 
     Raises:
         VerifyError: if the training diverges.
+        InputError: if what is kept cannot be written.
     """
     network, X, y = problem(recipe)
-    request = recipe.request
-    kept: list[Moment] = []
-    first = _start(network, recipe)
+    request, first = recipe.request, _start(network, recipe)
+    start = placed(recipe, first, np.float32)
+    kept = None
+    if keep:
+        limits = {"epochs": recipe.epochs, "until": recipe.until, "middle": recipe.middle}
+        kept = kept_trainings.find(request, network, start, X, y, **limits)
+    place = None if kept is None else kept.checkpoint
+    middle = None if kept is None else kept.resume(lambda record: _is_middle(recipe, record))
 
     def observe(record: Epoch, theta: Array) -> None:
-        if not kept and record.minibatch_loss <= recipe.middle:
-            kept.append(Moment(MIDDLE, record.epoch, np.array(to_host(theta), copy=True)))
+        nonlocal middle
+        if middle is None and _is_middle(recipe, record):
+            middle = record.epoch, np.array(to_host(theta), copy=True)
+            if kept is not None:
+                kept.keep(record, theta)
 
-    start = placed(recipe, first, np.float32)
     training = networks.train(
-        network, start, X, y, request.lr, request.batch, recipe.until, recipe.epochs, request.seed, observe=observe
-    )
+        network, start, X, y, request.lr, request.batch, recipe.until, recipe.epochs, request.seed,
+        observe=observe, progress=tell, checkpoint=place, every=kept_trainings.EVERY,
+    )  # fmt: skip
     if training.outcome is networks.Outcome.DIVERGED:
         raise VerifyError(f"{request.network}: expected a training that converges, got one that {training.message}")
-    epochs, last = training.history[-1].epoch, np.asarray(to_host(training.theta))
-    middle = kept[0] if kept else Moment(MIDDLE, epochs, last)
-    moments = (Moment(START, 0, first), middle, Moment(END, epochs, last))
+    end = training.history[-1].epoch, np.asarray(to_host(training.theta))
+    moments = (Moment(START, 0, first), Moment(MIDDLE, *(middle or end)), Moment(END, *end))
     return Trained(recipe, moments, float(training.loss), training.message)
+
+
+def train_kept(recipe: Recipe) -> Trained:
+    """Train a network, or go on where an earlier run was stopped; for figures and claims.
+
+    Args:
+        recipe: how, with its seed.
+
+    Returns:
+        What `train` returns, whether or not there was an earlier run.
+
+    Raises:
+        VerifyError: if the training diverges.
+        InputError: if what is kept cannot be written.
+    """
+    return train(recipe, keep=True)
+
+
+def _is_middle(recipe: Recipe, record: Epoch) -> bool:
+    """Say whether a training is half way after an epoch."""
+    return record.minibatch_loss <= recipe.middle
 
 
 def spectrum(recipe: Recipe, theta: np.ndarray | None = None) -> Spectrum:

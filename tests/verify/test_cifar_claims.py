@@ -41,7 +41,7 @@ def recipes(data: str, classes: str, samples: int) -> tuple[Recipe, ...]:
 
 def context() -> Context:
     """A quick run in this process."""
-    return Context("quick", 3, lambda function, items: [function(item) for item in items], lambda *_: None)
+    return Context("quick", 3, lambda function, items, long=False: [function(item) for item in items], lambda *_: None)
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,7 @@ def judge(context: Context) -> tuple[Verdict, pd.DataFrame]:
     context.progress(0.02, "alignment at initialisation")
     initial = context.mapper(image_networks.spectrum, recipes)
     context.progress(0.1, "training by SGD until the loss is below 1e-4")
-    trained = context.mapper(image_networks.train, recipes)
+    trained = context.mapper(image_networks.train_kept, recipes, long=True)
     context.progress(0.85, "alignment in training and at its end")
     later = context.mapper(measure_later, trained)
     measured = [

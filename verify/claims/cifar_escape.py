@@ -69,11 +69,8 @@ def judge(context: Context) -> tuple[Verdict, pd.DataFrame]:
     """
     settings = PROFILES[context.profile]
     recipes = [image_networks.seeded(recipe, context.seed) for recipe in settings.recipes]
-    context.progress(0.02, "curvature at initialisation")
-    # Shows the executor that this work is worth processes; it would run the two trainings one after the other.
-    context.mapper(image_networks.spectrum, recipes)
-    context.progress(0.05, "training by SGD until the loss is below 1e-4")
-    trained = context.mapper(image_networks.train, recipes)
+    context.progress(0.02, "training by SGD until the loss is below 1e-4")
+    trained = context.mapper(image_networks.train_kept, recipes, long=True)
     context.progress(0.6, "leaving the minimum")
     paths = context.mapper(partial(network_escape.follow, settings.escape), trained)
     table: pd.DataFrame = pd.concat(paths, ignore_index=True)

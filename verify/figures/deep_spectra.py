@@ -95,7 +95,7 @@ def make(context: Context) -> Made:
     context.begin("curvature at initialisation", 0.0, 0.03)
     initial = context.mapper(image_networks.spectrum, recipes)
     context.begin("training until the loss is below 1e-4", 0.03, 0.8)
-    trained = context.mapper(image_networks.train, recipes)
+    trained = context.mapper(image_networks.train_kept, recipes, long=True)
     context.begin("spectra, exactly and on subsets", 0.8, 0.97)
     tables = context.mapper(partial(measure, settings), trained)
     table: pd.DataFrame = pd.concat(tables, ignore_index=True)

@@ -71,7 +71,7 @@ def make(context: Context) -> Made:
     context.begin("directions at initialisation", 0.0, 0.1)
     initial = context.mapper(image_networks.spectrum, recipes)
     context.begin("training until the loss is below 1e-4", 0.1, 0.85)
-    trained = context.mapper(image_networks.train, recipes)
+    trained = context.mapper(image_networks.train_kept, recipes, long=True)
     context.begin("directions of the trained networks", 0.85, 0.97)
     final = context.mapper(measure_end, trained)
     tables = [

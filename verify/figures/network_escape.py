@@ -68,11 +68,8 @@ def make(context: Context) -> Made:
 
     settings = SIZES[context.size]
     recipes = [image_networks.seeded(recipe, context.seed) for recipe in settings.recipes]
-    context.begin("curvature at initialisation", 0.0, 0.03)
-    # Shows the executor that this work is worth processes; it would run the two trainings one after the other.
-    context.mapper(image_networks.spectrum, recipes)
-    context.begin("training until the loss is below 1e-4", 0.03, 0.55)
-    trained = context.mapper(image_networks.train, recipes)
+    context.begin("training until the loss is below 1e-4", 0.0, 0.55)
+    trained = context.mapper(image_networks.train_kept, recipes, long=True)
     context.begin("leaving the minimum", 0.55, 0.97)
     tables = context.mapper(partial(network_escape.follow, settings.escape), trained)
     table: pd.DataFrame = pd.concat(tables, ignore_index=True)
