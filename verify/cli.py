@@ -56,7 +56,8 @@ def _root(
     help="""Judge claims; the results go to a new folder with a report.
 
     CLAIM is an id such as 3.3 or digits; without any, every claim is judged. `noise-geometry theory` lists the
-    statements. On request alone, as they need `noise-geometry data cifar10`: cifar-alignment, cifar-escape.
+    statements. On request alone, as they need `noise-geometry data cifar10`: cifar-alignment, cifar-escape. Their
+    trainings are kept as those of `noise-geometry figure` are: after an interruption the next run goes on with them.
 
     \b
     Examples:
@@ -178,7 +179,10 @@ def _theory(
       noise-geometry figure 1 --seed 1 --out my-figure
       noise-geometry figure 2b --scale small
 
-    2b, 5 and 6 need CIFAR-10: noise-geometry data cifar10.
+    2b, 5 and 6 need CIFAR-10: noise-geometry data cifar10. Their trainings are kept: after an
+    interruption the same command goes on with them, to the same numbers, and none is done twice. They
+    are in the folder that $NOISE_GEOMETRY_TRAININGS names, or noise-geometry/trainings in the user's
+    cache; remove its files to train afresh. Those that are not used for 60 days are removed.
     """,
 )
 @stoppable
@@ -194,7 +198,10 @@ def _figure(
     out: Annotated[
         str | None,
         typer.Option(
-            metavar="DIR", show_default=False, help="New or empty folder; by default results/figure-<ID>-<time>-<seed>."
+            metavar="DIR",
+            show_default=False,
+            help="New or empty folder, or that of the same figure, interrupted; by default "
+            "results/figure-<ID>-<time>-<seed>.",
         ),
     ] = None,
     scale: Annotated[

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from verify.arguments import check_out, check_seed
 from verify.commands import PROGRAM
@@ -117,10 +117,14 @@ def figure(
 ) -> FigureResult:
     """Make a figure, and store it with the numbers behind it in a new folder.
 
+    Of the figures on CIFAR-10 every training is kept in the user's cache (`verify.kept_trainings`): where a call was
+    interrupted or killed, the same call goes on with the trainings, and ends with the same numbers, bit for bit.
+
     Args:
         id: which figure, such as "1" or "scaling-laws"; `verify.figures.FIGURES` lists them.
         seed: what fixes every random number, at least 0.
-        out: the folder for the files, which must not exist or be empty; None for `results/figure-<id>-<time>-<seed>`.
+        out: the folder for the files, which must not exist, be empty, or be that of the same figure where it was not
+            finished; None for `results/figure-<id>-<time>-<seed>`.
         workers: how many processes work, at least 1; None for one on each usable CPU. It does not change any number.
         progress: whether to show a bar on the standard error stream; None shows one on a terminal after two seconds. Or
             a function, which is called with the figure, how far it is (0 to 1) and what it is doing.
@@ -194,7 +198,7 @@ def make(
         "blas_threads_per_point": 1,
         "environment": describe(),
     }
-    folder = RunFolder.create(out, description, prefix=f"figure-{wanted.id}-", flat=True)
+    folder = _folder(out, description)
     try:
         with sink, executor:
             sink.begin(f"figure {wanted.id}", 0, 1)
@@ -203,7 +207,8 @@ def make(
     except KeyboardInterrupt:
         with contextlib.suppress(VerifyError):
             folder.finish("interrupted")
-        raise KeyboardInterrupt(f"interrupted; figure {wanted.id} is not finished in {folder.path}") from None
+        kept = "; its trainings are kept: give the same command again to go on" if wanted.images else ""
+        raise KeyboardInterrupt(f"interrupted; figure {wanted.id} is not finished in {folder.path}{kept}") from None
     except BaseException:
         # The error that ended the run is the one to report, whatever becomes of the manifest.
         with contextlib.suppress(VerifyError):
@@ -212,6 +217,17 @@ def make(
     return FigureResult(
         wanted.id, wanted.title, made.caption, made.finding, made.table, made.fits, folder.path, *paths, seed, command
     )
+
+
+def _folder(out: str | os.PathLike[str] | None, description: dict[str, Any]) -> RunFolder:
+    """Create the folder, or take over that of the same figure where it was interrupted or killed."""
+    # Should that process live after all, both write the same files, each of them whole.
+    found: Any = None
+    with contextlib.suppress(OSError, ValueError):
+        found = None if out is None else json.loads((Path(out) / MANIFEST).read_bytes())
+    if isinstance(found, dict) and found.get("command") == description["command"] and found.get("status") != "complete":
+        return RunFolder(Path(str(out)), {**found, **description, "status": "running", "ended": None, "files": {}})
+    return RunFolder.create(out, description, prefix=f"figure-{description['figure']}-", flat=True)
 
 
 def _sized(wanted: Entry, scale: object, size: str) -> str:
