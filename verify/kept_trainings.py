@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -45,6 +46,7 @@ DAYS = 60
 _COMPUTING = ("numpy", "scipy", "scikit-learn", "array-api-compat", "numba")
 _ELSEWHERE = ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS")
 """Variables that change no result."""
+_OURS = re.compile(r"\.?[a-z0-9]+-[0-9a-f]{24}(-moment)?\.npz(\.[0-9]+\.part)?")
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -152,13 +154,18 @@ def _folder() -> Path | None:
         place = Path(os.environ.get(FOLDER) or Path(cache, "noise-geometry", "trainings"))
         place.mkdir(parents=True, exist_ok=True)
         if os.access(place, os.W_OK | os.X_OK):
-            for path in place.glob("**/*.npz*"):
-                with contextlib.suppress(OSError):
-                    if time.time() - path.stat().st_mtime > DAYS * 86400:
-                        path.unlink()
+            _tidy(place)
             return place
     _LOGGER.warning("%s: expected a folder that can be written to, got none; trainings are not kept", FOLDER)
     return None
+
+
+def _tidy(place: Path) -> None:
+    """Remove what nobody has used for long, and nothing but trainings."""
+    for path in (*place.iterdir(), *place.glob(f"{SET_ASIDE}/*")):
+        with contextlib.suppress(OSError):
+            if _OURS.fullmatch(path.name) and time.time() - path.stat().st_mtime > DAYS * 86400:
+                path.unlink()
 
 
 def _ground(X: Array) -> dict[str, Any]:

@@ -218,19 +218,25 @@ def place(recipe):
     return found[0]
 
 
-def test_files_that_nobody_uses_are_removed_after_a_while(folder):
+def test_trainings_that_nobody_uses_are_removed_after_a_while(folder):
     image_networks.train_kept(RECIPE)
-    old = folder / "fnn-0.npz"
-    for path in (old, *files(folder)):
+    used = files(folder)
+    (folder / "set-aside").mkdir()
+    old = [folder / f"fnn-{1:024x}.npz", folder / f".fnn-{1:024x}-moment.npz.123.part"]
+    old.append(folder / "set-aside" / f"cnn-{2:024x}.npz")
+    others = [folder / "mine.npz", folder / "set-aside" / "results-1.npz"]
+    age = (kept_trainings.DAYS - 1) * 86400
+    for path in (*old, *others, *used):
         path.touch()
-        long_ago = time.time() - (kept_trainings.DAYS - 1) * 86400
-        os.utime(path, (long_ago, long_ago))
+        os.utime(path, (time.time() - age, time.time() - age))
     image_networks.train_kept(RECIPE)
-    assert old.exists()
-    os.utime(old, (0, 0))
+    assert all(path.exists() for path in old)
+    for path in (*old, *others):
+        os.utime(path, (0, 0))
     image_networks.train_kept(RECIPE)
-    assert not old.exists()
-    assert all(path.exists() and time.time() - path.stat().st_mtime < 3600 for path in files(folder))
+    assert not any(path.exists() for path in old)
+    assert all(path.exists() for path in others)
+    assert all(time.time() - path.stat().st_mtime < 3600 for path in used)
 
 
 def test_without_a_folder_trainings_are_not_kept(tmp_path, monkeypatch, undisturbed, caplog):
