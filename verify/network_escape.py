@@ -8,6 +8,7 @@ control also with the batch of the training and the learning rate of gradient de
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ import pandas as pd
 from simulate import networks, streams
 from verify import image_networks
 from verify.image_networks import Trained
+from verify.telling import tell
 
 SGD, BATCHED, DESCENT = "SGD, batch 1", "SGD, same rate as GD", "GD"
 METHODS = (SGD, BATCHED, DESCENT)
@@ -44,7 +46,7 @@ class Escape(NamedTuple):
 
 
 def follow(settings: Escape, trained: Trained) -> pd.DataFrame:
-    """Leave the end of a training by every method.
+    """Leave the end of a training by every method, and tell an executor how far it is.
 
     Args:
         settings: what is spent.
@@ -65,13 +67,14 @@ def follow(settings: Escape, trained: Trained) -> pd.DataFrame:
     sharpness, frobenius = float(found.eigenvalues[0]), float(np.linalg.norm(values))
     columns = image_networks.placed(recipe, directions, np.float32)
     tables = []
-    for method in METHODS:
+    for place, method in enumerate(METHODS):
         batch = 1 if method == SGD else request.batch
         rate = settings.beta / frobenius if method == SGD else settings.descent / sharpness
         seed = streams.generator(request.seed, "escape of a network", (method,))
         run = networks.escape_energy(
             network, star, X, y, rate, settings.steps, columns, batch, "gd" if method == DESCENT else "sgd",
             settings.replicas, seed, settings.perturbation, range(settings.steps + 1),
+            progress=partial(_tell, place),
         )  # fmt: skip
         known = {
             "network": request.network,
@@ -84,6 +87,11 @@ def follow(settings: Escape, trained: Trained) -> pd.DataFrame:
         }
         tables.append(_rows(run, [min(k, count) for k in settings.ks], known))
     return image_networks.rounded(pd.concat(tables, ignore_index=True))
+
+
+def _tell(place: int, share: float) -> None:
+    """Tell how far all methods are."""
+    tell((place + share) / len(METHODS))
 
 
 def _rows(run: networks.EscapeRun, ks: list[int], known: dict[str, object]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import pytest
 
 import simulate
 from simulate import networks
-from verify import claims, cli, completion, execution, image_networks, network_escape
+from verify import claims, cli, completion, execution, image_networks, network_escape, telling
 from verify.claims import cifar_alignment, cifar_escape
 from verify.claims._context import Context
 from verify.image_networks import END, MIDDLE, START, Recipe
@@ -168,6 +168,16 @@ def test_escape_is_that_of_plain_steps(escape):
     assert energy.iloc[0] == pytest.approx(ESCAPE.perturbation**2, rel=1e-2)
     assert set(table["method"]) == set(METHODS)
     assert (table.groupby(["network", "method", "path"]).size() == ESCAPE.steps + 1).all()
+
+
+def test_escape_tells_how_far_it_is():
+    heard: list[float] = []
+    trained = image_networks.train(image_networks.seeded(recipes("digits", "parity", 32)[0], 3))
+    with telling.heard_by(heard.append):
+        network_escape.follow(ESCAPE, trained)
+    assert heard == sorted(heard)
+    assert len(set(heard)) >= 3 * ESCAPE.replicas
+    assert (heard[0] < 0.1, heard[-1]) == (True, 1.0)
 
 
 def test_gradient_descent_leaves_an_exact_minimum_along_the_sharpest_direction():
