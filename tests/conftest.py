@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import signal
 from dataclasses import dataclass
 from typing import Any
+
+# Test processes that run side by side share the cores: threads of OpenBLAS that wait for each other take most of the
+# time otherwise. It reads this when NumPy is loaded.
+if side_by_side := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // side_by_side)))
 
 import array_api_compat
 import numpy as np

@@ -76,7 +76,7 @@ def square_slowly(number: int) -> int:
     return number**2
 
 
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("eager", "two_blas_threads")
 def test_results_are_bit_identical_for_any_number_of_workers():
     expected = None
     for workers in (1, 2, 3):
@@ -107,7 +107,7 @@ def test_many_small_maps_add_up_to_enough_work_for_workers(monkeypatch):
     assert len(seen - {os.getpid()}) >= 1
 
 
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("eager", "two_blas_threads")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_points_have_one_blas_thread(workers):
     with Executor(workers) as executor:
@@ -116,8 +116,10 @@ def test_points_have_one_blas_thread(workers):
     assert all(count and set(count) == {1} for count in counts)
 
 
+@pytest.mark.usefixtures("two_blas_threads")
 def test_the_limit_on_blas_threads_ends_with_the_executor():
     before = blas_threads(0)
+    assert 2 in before
     with Executor(1):
         pass
     assert blas_threads(0) == before

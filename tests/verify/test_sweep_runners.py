@@ -106,6 +106,7 @@ def seeds(count: int) -> list[dict[str, int]]:
     return [{"seed": seed} for seed in range(count)]
 
 
+@pytest.mark.usefixtures("two_blas_threads")
 def test_results_are_bit_identical_for_any_number_of_workers():
     found = []
     for workers in (1, 2, 3):
@@ -134,6 +135,7 @@ def test_a_point_that_fails_is_a_result_and_the_rest_goes_on(workers):
     assert found["7"].values == {"x": 7.0}
 
 
+@pytest.mark.usefixtures("two_blas_threads")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_points_have_one_thread(workers):
     before = count_threads(0)

@@ -64,6 +64,7 @@ def test_the_table_has_a_row_a_point_in_the_grids_order():
     assert not verify.sweep(draw, a=[1], b="x", seed=6, workers=1)["uniform"].isin(table.uniform).any()
 
 
+@pytest.mark.usefixtures("two_blas_threads")
 def test_one_worker_and_two_give_the_same_bits_with_and_without_a_store(tmp_path):
     axes = {"a": [1.5, 2.5], "b": range(10)}
     here = verify.sweep(draw, **axes, trials=3, workers=1)
