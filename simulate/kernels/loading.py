@@ -139,6 +139,31 @@ def threads(count: int | None) -> Iterator[None]:
         numba.set_num_threads(before)
 
 
+@contextlib.contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Keep BLAS to one thread, for products between kernels.
+
+    Its threads wait for more work by running, for milliseconds after a product, and so do those of the kernels: where
+    the two alternate, each takes the processor from the other. The limit holds for the whole process.
+
+    Yields:
+        Nothing; without a limit where threadpoolctl is not installed.
+    """
+    blas = _blas()
+    with contextlib.nullcontext() if blas is None else blas.limit(limits=1):
+        yield
+
+
+@functools.cache
+def _blas() -> Any:
+    """Find the BLAS libraries of this process; looking takes longer than a small product."""
+    try:
+        threadpoolctl = importlib.import_module("threadpoolctl")
+    except ImportError:
+        return None
+    return threadpoolctl.ThreadpoolController().select(user_api="blas")
+
+
 @functools.cache
 def _module(name: str) -> ModuleType:
     """Import a module of kernels, with its cache in a folder of its own.

@@ -15,6 +15,8 @@ from ..models import Model
 from ..streams import Seed
 from ..validation import Array, InputError, check_integer, check_shape
 from .blocks import Chain
+from .compiled_products import between_kernels
+from .convolution import Convolution
 from .gram import layerwise_gram
 from .layers import Arrays, Layer, Shape
 
@@ -41,6 +43,7 @@ class Network(Model):
         outputs: Number of outputs C.
         shape: Shape of one input.
         name: What it is called.
+        convolves: Whether a layer is a convolution.
 
     Raises:
         InputError: If a layer cannot take what comes from the one before, or the outputs are no vector.
@@ -57,6 +60,7 @@ class Network(Model):
         self.outputs = made[0]
         self._sizes = [math.prod(parameter) for parameter in self.layers.shapes]
         self.size = sum(self._sizes)
+        self.convolves = any(isinstance(leaf, Convolution) for leaf in self.layers.leaves())
 
     def init(self, seed: Seed = 0) -> np.ndarray:
         """Draw initial parameters: N(0, variance) as each layer says, biases 0.
@@ -114,6 +118,7 @@ class Network(Model):
         xp, theta, X, y = self._checked_targets(theta, X, y)
         return self.gradient_unchecked(xp, theta, X, y)
 
+    @between_kernels
     def gradient_unchecked(self, xp: Namespace, theta: Array, X: Array, y: Array) -> tuple[float, Array]:
         """As ``loss_and_gradient``, for arguments that were checked: what a training loop calls.
 
@@ -137,6 +142,7 @@ class Network(Model):
         assert total is not None
         return loss, self._packed(xp, total)
 
+    @between_kernels
     def hessian_vector(self, theta: Array, X: Array, y: Array, v: Array) -> Array:
         """Product H v with the Hessian of the squared loss, by differentiating the gradient along v.
 
@@ -164,6 +170,7 @@ class Network(Model):
         assert total is not None
         return self._packed(xp, total)
 
+    @between_kernels
     def fisher_vector(self, theta: Array, X: Array, v: Array) -> Array:
         """Product G v with G = JᵀJ/n, the Gauss–Newton (for the squared loss: Fisher) matrix.
 
@@ -313,6 +320,7 @@ class Network(Model):
             check_shape("v", others[0], (self.size,), "to match theta")
         return xp, theta, X, y, *others
 
+    @between_kernels
     def _predict(self, xp: Namespace, theta: Array, X: Array) -> Array:
         parameters = self.unpacked(xp, theta)
         outputs = [
@@ -333,6 +341,7 @@ class Network(Model):
             rows.append(xp.reshape(xp.stack(each, axis=1), (-1, self.size)))
         return xp.concat(rows, axis=0)
 
+    @between_kernels
     def _jvp(self, xp: Namespace, theta: Array, X: Array, v: Array) -> Array:
         parameters, changes, moved = self.unpacked(xp, theta), self.unpacked(xp, v), []
         for part in self.tiles(X.shape[0], X.dtype):
@@ -358,6 +367,7 @@ class Network(Model):
         check_shape("w", w, (X.shape[0],) if self.outputs == 1 else (X.shape[0], self.outputs), "to match the outputs")
         return self._vjp(xp, theta, X, w)
 
+    @between_kernels
     def _vjp(self, xp: Namespace, theta: Array, X: Array, w: Array) -> Array:
         parameters, total = self.unpacked(xp, theta), None
         w = xp.reshape(w, (X.shape[0], self.outputs))
