@@ -1,4 +1,7 @@
-"""(Leaky) ReLUs and maxima of squares of pixels: one pass over memory each, on all threads."""
+"""(Leaky) ReLUs, sums, and maxima of squares of pixels: one pass over memory each, on all threads.
+
+Sums are taken block by block, whatever the number of threads.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,48 @@ from numba import prange
 from .compiling import loop
 
 BLOCK = 16384
-"""Entries that a thread takes at a time."""
+"""Entries that are summed at a time."""
 
 
 @loop
 def gate(y, x, slope, out):
     """Write out = x where y > 0, slope·x elsewhere, for flat arrays; with y = x the (leaky) ReLU itself."""
-    for block in prange((x.shape[0] + BLOCK - 1) // BLOCK):
+    for i in prange(x.shape[0]):
+        out[i] = x[i] if y[i] > 0 else slope * x[i]
+
+
+@loop
+def scaled(x, scale, shift, out):
+    """Write out = scale·x + shift, for flat arrays."""
+    for i in prange(x.shape[0]):
+        out[i] = scale * x[i] + shift
+
+
+@loop
+def added(x, y, out):
+    """Write out = x + y, for flat arrays."""
+    for i in prange(x.shape[0]):
+        out[i] = x[i] + y[i]
+
+
+@loop
+def products(x, y, sums):
+    """Write the sums of x·y over each block of flat arrays, (blocks,)."""
+    for block in prange(sums.shape[0]):
+        total = x.dtype.type(0)
         for i in range(block * BLOCK, min(x.shape[0], (block + 1) * BLOCK)):
-            out[i] = x[i] if y[i] > 0 else slope * x[i]
+            total += x[i] * y[i]
+        sums[block] = total
+
+
+@loop
+def columns(x, rows, sums):
+    """Add to sums, (blocks, n), those over each ``rows`` rows of x, (m, n)."""
+    for block in prange(sums.shape[0]):
+        total = sums[block]
+        for i in range(block * rows, min(x.shape[0], (block + 1) * rows)):
+            for column in range(x.shape[1]):
+                total[column] += x[i, column]
 
 
 @loop
@@ -37,7 +73,8 @@ def largest(x, size, out):
             for place in range(1, size * size):
                 pixel = x[i, a * size + place // size, b * size + place % size]
                 for c in range(channels):
-                    best[c] = pixel[c] if pixel[c] > best[c] else best[c]
+                    one, other = pixel[c], best[c]
+                    best[c] = one if one > other else other
 
 
 @loop
@@ -60,7 +97,8 @@ def chosen(x, size, images, best, out):
                 k, column = a * size + place // size, b * size + place % size
                 pixel, value = images[i, k, column], x[i, k, column]
                 for c in range(channels):
-                    to[c] = value[c] if pixel[c] == top[c] else to[c]
+                    one, other = value[c], to[c]
+                    to[c] = one if pixel[c] == top[c] else other
 
 
 @loop
@@ -76,7 +114,7 @@ def returned(u, size, images, best, out):
     """
     m, high, wide, channels = u.shape
     for row in prange(m * high):
-        left = np.empty(channels, u.dtype)
+        left, zero = np.empty(channels, u.dtype), u.dtype.type(0)
         i, a = row // high, row % high
         for b in range(wide):
             top = best[i, a, b]
@@ -85,6 +123,6 @@ def returned(u, size, images, best, out):
                 k, column = a * size + place // size, b * size + place % size
                 pixel, to = images[i, k, column], out[i, k, column]
                 for c in range(channels):
-                    here = pixel[c] == top[c]
-                    to[c] = left[c] if here else u.dtype.type(0)
-                    left[c] = u.dtype.type(0) if here else left[c]
+                    here, value = pixel[c] == top[c], left[c]
+                    to[c] = value if here else zero
+                    left[c] = zero if here else value

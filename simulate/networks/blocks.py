@@ -8,6 +8,7 @@ from typing import Any
 from ..arrays import Namespace
 from ..validation import Array, InputError
 from .layers import Arrays, Layer, Shape, Visit
+from .pointwise import added
 
 
 class Chain(Layer):
@@ -124,7 +125,7 @@ class Residual(Layer):
         first, second = _split((self.branch, self.shortcut), parameters)
         y, kept = self.branch.forward(xp, first, x)
         beside, also = self.shortcut.forward(xp, second, x)
-        return y + beside, (kept, also)
+        return added(y, beside), (kept, also)
 
     def tangent(
         self, xp: Namespace, parameters: Arrays, changes: Arrays, kept: Any, dx: Array | None
@@ -136,7 +137,7 @@ class Residual(Layer):
         beside, also = self.shortcut.tangent(xp, second, two, kept[1], dx)
         assert dy is not None
         assert beside is not None
-        return dy + beside, (dkept, also)
+        return added(dy, beside), (dkept, also)
 
     def backward(
         self,
@@ -153,7 +154,7 @@ class Residual(Layer):
         more, beside = self.shortcut.backward(xp, second, kept[1], u, through, visit)
         if back is None or beside is None:
             return [*gradients, *more], None
-        return [*gradients, *more], back + beside
+        return [*gradients, *more], added(back, beside)
 
     def back(self, xp: Namespace, parameters: Arrays, kept: Any, u: Array) -> Array:
         """As `Layer.back`."""
@@ -167,7 +168,7 @@ class Residual(Layer):
         one, two = _split((self.branch, self.shortcut), changes)
         found, back, dback = self.branch.backward_tangent(xp, first, one, kept[0], dkept[0], u, du)
         more, beside, dbeside = self.shortcut.backward_tangent(xp, second, two, kept[1], dkept[1], u, du)
-        return [*found, *more], back + beside, dback + dbeside
+        return [*found, *more], added(back, beside), added(dback, dbeside)
 
 
 def _adopt(block: Layer, layers: Sequence[Layer]) -> None:

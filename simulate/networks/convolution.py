@@ -9,6 +9,7 @@ from ..arrays import Namespace
 from ..validation import Array, InputError
 from .convolutions import Geometry, convolve, pull_to_inputs, pull_to_kernel, pull_to_kernels
 from .layers import Arrays, Layer, Shape, Start
+from .pointwise import column_sums
 
 
 class Convolution(Layer):
@@ -108,4 +109,4 @@ class Convolution(Layer):
 
     def _bias_gradient(self, xp: Namespace, u: Array) -> Arrays:
         """Sum over samples and positions, if there is a bias."""
-        return [xp.sum(xp.reshape(u, (-1, u.shape[3])), axis=0)] if self.bias else []
+        return [column_sums(xp, u)] if self.bias else []

@@ -7,6 +7,7 @@ from typing import Any
 from ..arrays import Namespace
 from ..validation import Array
 from .layers import Arrays, Layer, Start
+from .pointwise import column_sums, inner_product, scaled
 
 
 class Shift(Layer):
@@ -17,7 +18,7 @@ class Shift(Layer):
 
     def forward(self, xp: Namespace, parameters: Arrays, x: Array) -> tuple[Array, Any]:
         """As `Layer.forward`."""
-        return x + parameters[0], None
+        return scaled(x, shift=parameters[0]), None
 
     def tangent(
         self, xp: Namespace, parameters: Arrays, changes: Arrays, kept: Any, dx: Array | None
@@ -27,7 +28,7 @@ class Shift(Layer):
 
     def gradients(self, xp: Namespace, kept: Any, u: Array) -> Arrays:
         """As `Layer.gradients`."""
-        return [xp.reshape(xp.sum(u), (1,))]
+        return [xp.sum(column_sums(xp, u), keepdims=True)]
 
     def features(self, xp: Namespace, kept: Any, u: Array) -> Array:
         """As `Layer.features`."""
@@ -41,7 +42,7 @@ class Shift(Layer):
         self, xp: Namespace, parameters: Arrays, changes: Arrays, kept: Any, dkept: Any, u: Array, du: Array
     ) -> tuple[Arrays, Array, Array]:
         """As `Layer.backward_tangent`."""
-        return [xp.reshape(xp.sum(du), (1,))], u, du
+        return [xp.sum(column_sums(xp, du), keepdims=True)], u, du
 
 
 class Scale(Layer):
@@ -52,7 +53,7 @@ class Scale(Layer):
 
     def forward(self, xp: Namespace, parameters: Arrays, x: Array) -> tuple[Array, Any]:
         """As `Layer.forward`."""
-        return x * parameters[0], x
+        return scaled(x, parameters[0]), x
 
     def tangent(
         self, xp: Namespace, parameters: Arrays, changes: Arrays, kept: Any, dx: Array | None
@@ -62,7 +63,7 @@ class Scale(Layer):
 
     def gradients(self, xp: Namespace, kept: Any, u: Array) -> Arrays:
         """As `Layer.gradients`."""
-        return [xp.reshape(xp.sum(kept * u), (1,))]
+        return [inner_product(xp, kept, u)]
 
     def features(self, xp: Namespace, kept: Any, u: Array) -> Array:
         """As `Layer.features`."""
@@ -70,14 +71,14 @@ class Scale(Layer):
 
     def back(self, xp: Namespace, parameters: Arrays, kept: Any, u: Array) -> Array:
         """As `Layer.back`."""
-        return u * parameters[0]
+        return scaled(u, parameters[0])
 
     def backward_tangent(
         self, xp: Namespace, parameters: Arrays, changes: Arrays, kept: Any, dkept: Any, u: Array, du: Array
     ) -> tuple[Arrays, Array, Array]:
         """As `Layer.backward_tangent`."""
-        change = xp.reshape(xp.sum(kept * du) + xp.sum(dkept * u), (1,))
-        return [change], u * parameters[0], du * parameters[0] + u * changes[0]
+        change = inner_product(xp, kept, du) + inner_product(xp, dkept, u)
+        return [change], scaled(u, parameters[0]), du * parameters[0] + u * changes[0]
 
 
 def _sums(xp: Namespace, values: Array) -> Array:
