@@ -18,6 +18,8 @@ GROUPS = 16
 """Images are dealt to so many groups: the same sums, whatever the number of threads."""
 _LONG = 8 if WIDE else 4
 """Rows of a tile of two vectors: as many as leave registers for the other operand."""
+_TALL = 6
+"""The most that 16 registers hold; rows left over would be slow, so that only multiples are cut into such tiles."""
 
 
 @inner
@@ -44,7 +46,10 @@ def _strip(y, t, y_row, rows, a, p, a_row, a_outer, a_inner, b, q, b_outer, b_in
     row = 0
     while row < rows:
         left, to, at = rows - row, t + row * y_row, p + row * a_row
-        if two and left >= _LONG:
+        if two and not WIDE and rows % _TALL == 0:
+            tile(y, to, y_row, a, at, a_row, a_outer, a_inner, b, q, b_outer, b_inner, outer, inner_, add, _TALL, 2)
+            row += _TALL
+        elif two and left >= _LONG:
             tile(y, to, y_row, a, at, a_row, a_outer, a_inner, b, q, b_outer, b_inner, outer, inner_, add, _LONG, 2)
             row += _LONG
         elif two:
