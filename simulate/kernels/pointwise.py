@@ -22,30 +22,6 @@ def gate(y, x, slope, out):
 
 
 @loop
-def scaled(x, scale, shift, out):
-    """Write out = scale·x + shift, for flat arrays."""
-    for i in prange(x.shape[0]):
-        out[i] = scale * x[i] + shift
-
-
-@loop
-def added(x, y, out):
-    """Write out = x + y, for flat arrays."""
-    for i in prange(x.shape[0]):
-        out[i] = x[i] + y[i]
-
-
-@loop
-def products(x, y, sums):
-    """Write the sums of x·y over each block of flat arrays, (blocks,)."""
-    for block in prange(sums.shape[0]):
-        total = x.dtype.type(0)
-        for i in range(block * BLOCK, min(x.shape[0], (block + 1) * BLOCK)):
-            total += x[i] * y[i]
-        sums[block] = total
-
-
-@loop
 def columns(x, rows, sums):
     """Add to sums, (blocks, n), those over each ``rows`` rows of x, (m, n)."""
     for block in prange(sums.shape[0]):

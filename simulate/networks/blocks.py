@@ -8,7 +8,6 @@ from typing import Any
 from ..arrays import Namespace
 from ..validation import Array, InputError
 from .layers import Arrays, Layer, Shape, Visit
-from .pointwise import added
 
 
 class Chain(Layer):
@@ -125,7 +124,7 @@ class Residual(Layer):
         first, second = _split((self.branch, self.shortcut), parameters)
         y, kept = self.branch.forward(xp, first, x)
         beside, also = self.shortcut.forward(xp, second, x)
-        return added(y, beside), (kept, also)
+        return y + beside, (kept, also)
 
     def tangent(
         self, xp: Namespace, parameters: Arrays, changes: Arrays, kept: Any, dx: Array | None
@@ -137,7 +136,7 @@ class Residual(Layer):
         beside, also = self.shortcut.tangent(xp, second, two, kept[1], dx)
         assert dy is not None
         assert beside is not None
-        return added(dy, beside), (dkept, also)
+        return dy + beside, (dkept, also)
 
     def backward(
         self,
@@ -154,7 +153,7 @@ class Residual(Layer):
         more, beside = self.shortcut.backward(xp, second, kept[1], u, through, visit)
         if back is None or beside is None:
             return [*gradients, *more], None
-        return [*gradients, *more], added(back, beside)
+        return [*gradients, *more], back + beside
 
     def back(self, xp: Namespace, parameters: Arrays, kept: Any, u: Array) -> Array:
         """As `Layer.back`."""
@@ -168,7 +167,7 @@ class Residual(Layer):
         one, two = _split((self.branch, self.shortcut), changes)
         found, back, dback = self.branch.backward_tangent(xp, first, one, kept[0], dkept[0], u, du)
         more, beside, dbeside = self.shortcut.backward_tangent(xp, second, two, kept[1], dkept[1], u, du)
-        return [*found, *more], added(back, beside), added(dback, dbeside)
+        return [*found, *more], back + beside, dback + dbeside
 
 
 def _adopt(block: Layer, layers: Sequence[Layer]) -> None:

@@ -10,9 +10,6 @@ import numpy as np
 from ..kernels import loading
 from .compiled_convolutions import threads_for
 
-_scaled = loading.kernel("pointwise", "scaled")
-_added = loading.kernel("pointwise", "added")
-_products = loading.kernel("pointwise", "products")
 _columns = loading.kernel("pointwise", "columns")
 _gate = loading.kernel("pointwise", "gate")
 _largest = loading.kernel("pointwise", "largest")
@@ -36,59 +33,6 @@ def gate(y: np.ndarray, x: np.ndarray, slope: float) -> np.ndarray:
     with threads_for(8 * x.size):
         _gate(y.reshape(-1), x.reshape(-1), x.dtype.type(slope), out.reshape(-1))
     return out
-
-
-def scaled(x: np.ndarray, scale: np.ndarray | None, shift: np.ndarray | None) -> np.ndarray:
-    """Scale and shift all entries alike.
-
-    Args:
-        x: Any shape.
-        scale: One number, (1,); None for 1.
-        shift: One number, (1,); None for 0.
-
-    Returns:
-        scale·x + shift, shaped as x.
-    """
-    x = np.ascontiguousarray(x)
-    out = np.empty(x.shape, dtype=x.dtype)
-    one, zero = x.dtype.type(1), x.dtype.type(0)
-    with threads_for(8 * x.size):
-        _scaled(x.reshape(-1), one if scale is None else scale[0], zero if shift is None else shift[0], out.reshape(-1))
-    return out
-
-
-def added(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Add two arrays.
-
-    Args:
-        x: Any shape.
-        y: Of the same shape.
-
-    Returns:
-        x + y.
-    """
-    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
-    out = np.empty(x.shape, dtype=x.dtype)
-    with threads_for(8 * x.size):
-        _added(x.reshape(-1), y.reshape(-1), out.reshape(-1))
-    return out
-
-
-def inner_product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Sum all products of entries, in the same order whatever the number of threads.
-
-    Args:
-        x: Any shape.
-        y: Of the same shape.
-
-    Returns:
-        Σ x·y, (1,).
-    """
-    sums = np.empty(-(-x.size // _block()), dtype=x.dtype)
-    with threads_for(8 * x.size):
-        _products(np.ascontiguousarray(x).reshape(-1), np.ascontiguousarray(y).reshape(-1), sums)
-    total: np.ndarray = sums.sum(keepdims=True)
-    return total
 
 
 def column_sums(x: np.ndarray) -> np.ndarray:

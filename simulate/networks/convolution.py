@@ -7,9 +7,10 @@ from typing import Any
 
 from ..arrays import Namespace
 from ..validation import Array, InputError
+from .compiled_convolutions import runs_compiled
+from .compiled_pointwise import column_sums
 from .convolutions import Geometry, convolve, pull_to_inputs, pull_to_kernel, pull_to_kernels
 from .layers import Arrays, Layer, Shape, Start
-from .pointwise import column_sums
 
 
 class Convolution(Layer):
@@ -109,4 +110,6 @@ class Convolution(Layer):
 
     def _bias_gradient(self, xp: Namespace, u: Array) -> Arrays:
         """Sum over samples and positions, if there is a bias."""
-        return [column_sums(xp, u)] if self.bias else []
+        if not self.bias:
+            return []
+        return [column_sums(u) if runs_compiled(u) else xp.sum(xp.reshape(u, (-1, u.shape[3])), axis=0)]

@@ -7,7 +7,6 @@ from typing import Any
 from ..arrays import Namespace
 from ..validation import Array
 from .layers import Arrays, Layer, Start
-from .pointwise import column_sums, inner_product, scaled
 
 
 class Shift(Layer):
@@ -18,7 +17,7 @@ class Shift(Layer):
 
     def forward(self, xp: Namespace, parameters: Arrays, x: Array) -> tuple[Array, Any]:
         """As `Layer.forward`."""
-        return scaled(x, shift=parameters[0]), None
+        return x + parameters[0], None
 
     def tangent(
         self, xp: Namespace, parameters: Arrays, changes: Arrays, kept: Any, dx: Array | None
@@ -28,7 +27,7 @@ class Shift(Layer):
 
     def gradients(self, xp: Namespace, kept: Any, u: Array) -> Arrays:
         """As `Layer.gradients`."""
-        return [xp.sum(column_sums(xp, u), keepdims=True)]
+        return [xp.reshape(xp.sum(u), (1,))]
 
     def features(self, xp: Namespace, kept: Any, u: Array) -> Array:
         """As `Layer.features`."""
@@ -42,7 +41,7 @@ class Shift(Layer):
         self, xp: Namespace, parameters: Arrays, changes: Arrays, kept: Any, dkept: Any, u: Array, du: Array
     ) -> tuple[Arrays, Array, Array]:
         """As `Layer.backward_tangent`."""
-        return [xp.sum(column_sums(xp, du), keepdims=True)], u, du
+        return [xp.reshape(xp.sum(du), (1,))], u, du
 
 
 class Scale(Layer):
@@ -53,7 +52,7 @@ class Scale(Layer):
 
     def forward(self, xp: Namespace, parameters: Arrays, x: Array) -> tuple[Array, Any]:
         """As `Layer.forward`."""
-        return scaled(x, parameters[0]), x
+        return x * parameters[0], x
 
     def tangent(
         self, xp: Namespace, parameters: Arrays, changes: Arrays, kept: Any, dx: Array | None
@@ -63,7 +62,7 @@ class Scale(Layer):
 
     def gradients(self, xp: Namespace, kept: Any, u: Array) -> Arrays:
         """As `Layer.gradients`."""
-        return [inner_product(xp, kept, u)]
+        return [xp.reshape(xp.sum(kept * u), (1,))]
 
     def features(self, xp: Namespace, kept: Any, u: Array) -> Array:
         """As `Layer.features`."""
@@ -71,14 +70,14 @@ class Scale(Layer):
 
     def back(self, xp: Namespace, parameters: Arrays, kept: Any, u: Array) -> Array:
         """As `Layer.back`."""
-        return scaled(u, parameters[0])
+        return u * parameters[0]
 
     def backward_tangent(
         self, xp: Namespace, parameters: Arrays, changes: Arrays, kept: Any, dkept: Any, u: Array, du: Array
     ) -> tuple[Arrays, Array, Array]:
         """As `Layer.backward_tangent`."""
-        change = inner_product(xp, kept, du) + inner_product(xp, dkept, u)
-        return [change], scaled(u, parameters[0]), du * parameters[0] + u * changes[0]
+        change = xp.reshape(xp.sum(kept * du) + xp.sum(dkept * u), (1,))
+        return [change], u * parameters[0], du * parameters[0] + u * changes[0]
 
 
 def _sums(xp: Namespace, values: Array) -> Array:
