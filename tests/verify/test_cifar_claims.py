@@ -12,7 +12,7 @@ import pytest
 
 import simulate
 from simulate import networks
-from verify import claims, cli, completion, execution, image_networks, network_escape, telling
+from verify import claims, cli, completion, image_networks, network_escape, telling, worker_processes
 from verify.claims import cifar_alignment, cifar_escape
 from verify.claims._context import Context
 from verify.image_networks import END, MIDDLE, START, Recipe
@@ -26,7 +26,7 @@ ESCAPE = Escape(ks=(1, 3), steps=12, replicas=2)
 @pytest.fixture(scope="module", autouse=True)
 def _quiet():
     """Compute on one thread, as claims do."""
-    with execution.one_blas_thread():
+    with worker_processes.one_blas_thread():
         yield
 
 

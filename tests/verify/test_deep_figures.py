@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from simulate import streams
-from verify import cli, execution, image_networks, trainable
+from verify import cli, image_networks, trainable, worker_processes
 from verify.errors import VerifyError
 from verify.figures import deep_spectra, drawing, image_directions, making, network_escape
 from verify.image_networks import END, START, Recipe
@@ -24,7 +24,7 @@ IMAGES = ("2b", "5", "6")
 @pytest.fixture(scope="module", autouse=True)
 def _quiet():
     """Compute on one thread, as figures do."""
-    with execution.one_blas_thread():
+    with worker_processes.one_blas_thread():
         yield
 
 

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from verify import execution
+from verify import execution, worker_processes
 from verify.errors import VerifyError
 from verify.execution import Executor
 from verify.telling import Channel, tell
 
-ROOT = Path(execution.__file__).parents[1]
+ROOT = Path(worker_processes.__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 
 
@@ -190,7 +190,7 @@ def test_what_is_told_outside_a_map_is_heard_by_nobody():
 
 
 def test_news_that_nobody_reads_do_not_hold_up_the_work():
-    channel = Channel(execution.WorkerContext())
+    channel = Channel(worker_processes.WorkerContext())
     for number in range(20_000):
         channel.speaker.send((0, 0), number / 20_000)
     assert 0 < channel.news()[0, 0] < 1

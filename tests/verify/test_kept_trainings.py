@@ -16,13 +16,13 @@ import pytest
 
 from simulate import networks
 from simulate.networks import checkpoints, training
-from verify import execution, image_networks, kept_trainings
+from verify import image_networks, kept_trainings, worker_processes
 from verify.errors import VerifyError
 from verify.figures import drawing, making
 from verify.image_networks import Recipe
 from verify.trainable import Request
 
-ROOT = Path(execution.__file__).parents[1]
+ROOT = Path(worker_processes.__file__).parents[1]
 SEED = 3
 # Three steps an epoch; the loss of the middle is seen after the second of four.
 RECIPE = Recipe(Request("fnn", "digits", "parity", 24, 8, lr=0.05, batch=8, seed=SEED), epochs=4, middle=0.5)
@@ -45,7 +45,7 @@ making.make("2b", 3, sys.argv[1], workers=1, size="tiny")
 @pytest.fixture(scope="module", autouse=True)
 def _quiet():
     """Compute on one thread, as figures do."""
-    with execution.one_blas_thread():
+    with worker_processes.one_blas_thread():
         yield
 
 

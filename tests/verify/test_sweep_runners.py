@@ -1,109 +1,35 @@
-"""The runners of sweeps: exactness, deaths of workers, flat memory; processes and a real Dask cluster."""
+"""The runner of sweeps in processes of this machine: exactness, deaths of workers, flat memory."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sweep_points import (
+    ENVIRONMENT,
+    collect,
+    count_threads,
+    die_at_three,
+    linear_algebra,
+    misbehave,
+    seeds,
+    square,
+    square_slowly,
+    values,
+    wait_long,
+)
 
-import verify
 from verify.errors import VerifyError
 from verify.sweeps import pointwise
 from verify.sweeps.batches import Batch, Batches
-from verify.sweeps.runners import DaskRunner, LocalRunner, Result, Runner
-
-TESTS = Path(__file__).parent
-PYTHONPATH = os.pathsep.join([str(Path(verify.__file__).parents[1]), str(TESTS), os.environ.get("PYTHONPATH", "")])
-ENVIRONMENT = {**os.environ, "PYTHONPATH": PYTHONPATH}
-HAS_DASK = importlib.util.find_spec("distributed") is not None
-needs_dask = pytest.mark.skipif(
-    not HAS_DASK and os.environ.get("NOISE_GEOMETRY_DASK") != "required", reason="distributed is not installed"
-)
-
-
-def linear_algebra(point: dict[str, int]) -> dict[str, object]:
-    """Use every kind of operation whose rounding depends on how the work is split."""
-    X = np.random.default_rng(point["seed"]).standard_normal((200, 80))
-    from scipy.linalg import svdvals
-
-    return {"gram": (X @ X.T).sum(), "top": np.linalg.eigvalsh(X.T @ X)[-1], "sharp": svdvals(X), "pid": os.getpid()}
-
-
-def square(point: int) -> dict[str, int]:
-    return {"square": point * point}
-
-
-def square_slowly(point: int) -> dict[str, int]:
-    time.sleep(0.004)
-    return {"square": point * point, "pid": os.getpid()}
-
-
-def wait_long(point: float) -> dict[str, float]:
-    time.sleep(point)
-    return {"pid": os.getpid()}
-
-
-def misbehave(point: int) -> object:
-    """Fail in every way but one."""
-    if point == 1:
-        raise ValueError("two\nlines")
-    if point == 2:
-        sys.exit("bye")
-    if point == 3:
-        return {"x": object()}
-    if point == 4:
-        return [1.0]
-    if point == 5:
-        raise RuntimeError("\udcff")
-    return {"x": float(point)}
-
-
-def die_at_three(point: int) -> dict[str, int]:
-    if point == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return square(point)
-
-
-def count_threads(_: int) -> dict[str, list[int]]:
-    import numba
-    import scipy.linalg  # noqa: F401
-    from threadpoolctl import threadpool_info
-
-    blas = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
-    return {"threads": [*blas, numba.get_num_threads()]}
-
-
-def collect(runner: Runner, function: pointwise.Observe, points: Iterable[object]) -> dict[object, Result]:
-    """Run points and check that every one comes exactly once."""
-    found: dict[object, Result] = {}
-    for batch, results in runner.run(function, points):
-        for point, result in zip(batch, results, strict=True):
-            name = json.dumps(point)
-            assert name not in found
-            found[name] = result
-    return found
-
-
-def values(found: dict[object, Result]) -> dict[object, object]:
-    """What the points gave, without the process they ran in."""
-    return {p: {k: v for k, v in result.values.items() if k != "pid"} for p, result in found.items()}
-
-
-def seeds(count: int) -> list[dict[str, int]]:
-    return [{"seed": seed} for seed in range(count)]
+from verify.sweeps.runners import LocalRunner, Result
 
 
 @pytest.mark.usefixtures("two_blas_threads")
@@ -296,139 +222,3 @@ def test_what_workers_cannot_load_is_one_line(monkeypatch):
 def test_bad_numbers_of_workers_are_one_line(workers):
     with pytest.raises(VerifyError, match=r"^workers: expected"):
         LocalRunner(workers)
-
-
-# ----------------------------------------------------------------------------------------------------- Dask
-
-
-class Cluster:
-    """A scheduler and worker processes without nannies, so that a worker that is killed stays dead."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self.workers: list[subprocess.Popen[bytes]] = []
-        file = folder / "scheduler.json"
-        self._start("scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
-        deadline = time.monotonic() + 60
-        while not file.exists() or not file.read_text():
-            assert time.monotonic() < deadline, (folder / "log").read_text()
-            time.sleep(0.05)
-        self.address = json.loads(file.read_text())["address"]
-
-    def add_worker(self) -> None:
-        """Start one more worker."""
-        self.workers.append(
-            self._start(
-                "worker", self.address, "--no-nanny", "--nthreads", "1", "--no-dashboard", "--local-directory", "."
-            )
-        )
-
-    def wait(self, count: int) -> None:
-        """Wait until the scheduler knows so many workers."""
-        from distributed import Client
-
-        with Client(self.address, timeout=30, set_as_default=False) as client:
-            client.wait_for_workers(count, timeout=60)
-
-    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        with (self._folder / "log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "dask", *arguments], stdout=log, stderr=log, env=ENVIRONMENT, cwd=self._folder
-            )
-        self._processes.append(process)
-        return process
-
-    def stop(self) -> None:
-        """End every process."""
-        for process in reversed(self._processes):
-            process.kill()
-            process.wait()
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    started = Cluster(tmp_path_factory.mktemp("dask"))
-    try:
-        started.add_worker()
-        started.add_worker()
-        started.wait(2)
-        yield started
-    finally:
-        started.stop()
-
-
-@needs_dask
-def test_dask_gives_the_same_bits(cluster):
-    with LocalRunner(1) as runner:
-        here = collect(runner, linear_algebra, seeds(12))
-    with DaskRunner(cluster.address) as dask:
-        there = collect(dask, linear_algebra, seeds(12))
-        threads = collect(dask, count_threads, range(4))
-    assert values(here) == values(there)
-    assert {result.values["pid"] for result in there.values()} <= {worker.pid for worker in cluster.workers}
-    assert {count for result in threads.values() for count in result.values["threads"]} == {1}
-
-
-@needs_dask
-def test_dask_records_failing_points_and_runs_functions_of_no_module(cluster):
-    offset = 3
-    with DaskRunner(cluster.address) as dask:
-        found = collect(dask, misbehave, range(6))
-        local = collect(dask, lambda point: {"x": point + offset}, range(6))
-        first = dask.run(square_slowly, range(10**9))
-        next(first)
-        first.close()
-        assert len(collect(dask, square, range(3000))) == 3000
-    assert found["1"].error == "ValueError: two lines"
-    assert {point: result.values["x"] for point, result in local.items()} == {str(p): p + 3 for p in range(6)}
-
-
-@needs_dask
-def test_dask_completes_when_a_worker_is_killed_in_the_middle(cluster):
-    victim = cluster.workers.pop()
-    with DaskRunner(cluster.address) as dask:
-        found = {}
-        for batch, results in dask.run(square_slowly, range(1000)):
-            assert not found.keys() & set(batch)
-            found |= dict(zip(batch, results, strict=True))
-            if len(found) > 200 and victim.poll() is None:
-                assert victim.pid in {result.values["pid"] for result in found.values()}
-                victim.kill()
-                victim.wait()
-    assert victim.returncode == -signal.SIGKILL
-    assert {p: r.values["square"] for p, r in found.items()} == {point: point * point for point in range(1000)}
-
-
-@needs_dask
-def test_an_unreachable_scheduler_is_one_line_with_the_address():
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{unused.getsockname()[1]}"
-    for wrong in (address, "nonsense://x", "127.0.0.1:notaport"):
-        started = time.monotonic()
-        with pytest.raises(VerifyError) as caught, DaskRunner(wrong, timeout=1.0):
-            pass
-        assert repr(wrong) in str(caught.value)
-        assert str(caught.value).startswith("scheduler: expected a Dask scheduler")
-        assert "\n" not in str(caught.value)
-        assert time.monotonic() - started < 20
-
-
-@needs_dask
-def test_a_scheduler_that_goes_away_is_one_line(tmp_path):
-    other = Cluster(tmp_path)
-    try:
-        other.add_worker()
-        other.wait(1)
-        with pytest.raises(VerifyError, match=r"^scheduler: expected"), DaskRunner(other.address, timeout=5.0) as dask:
-            for _ in dask.run(square_slowly, range(10**9)):
-                other.stop()
-    finally:
-        other.stop()
-
-
-def test_a_missing_package_is_one_line(monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(VerifyError, match=r"^scheduler: expected the package 'distributed' \(pip install"):
-        DaskRunner("tcp://127.0.0.1:8786").__enter__()

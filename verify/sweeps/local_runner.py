@@ -14,7 +14,7 @@ from typing import Any
 
 from verify.environment import usable_cpus
 from verify.errors import VerifyError
-from verify.execution import WorkerContext, check_workers
+from verify.execution import check_workers
 from verify.sweeps.batches import Batch, Batches
 from verify.sweeps.pointwise import (
     Observe,
@@ -26,6 +26,7 @@ from verify.sweeps.pointwise import (
     run_points,
     stay_on_one_thread,
 )
+from verify.worker_processes import WorkerContext
 
 SECONDS_PER_BATCH = 0.25
 LONG_POINT = 1.0

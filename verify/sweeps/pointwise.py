@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from verify.errors import VerifyError
-from verify.execution import ONE_THREAD, one_blas_thread
 from verify.sweeps.values import plain_row
+from verify.worker_processes import ONE_THREAD, one_blas_thread
 
 Observe = Callable[[Any], Mapping[str, Any]]
 """A function of one point; it returns names and values."""
