@@ -6,13 +6,15 @@ Lists and tuples join the library of the array arguments they come with, or beco
 
 from __future__ import annotations
 
+import importlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 import array_api_compat
 import numpy as np
 
-from .validation import Array, InputError, check_finite, describe
+from .validation import Array, InputError, MissingDependencyError, check_choice, check_finite, describe
 
 Namespace = Any
 """An array namespace as returned by ``array_api_compat.array_namespace``."""
@@ -42,6 +44,48 @@ def real_arrays(**named: object) -> tuple[Namespace, list[Array]]:
         if math.prod(x.shape):
             check_finite(name, x, xp)
     return xp, arrays
+
+
+def real_arrays_on(device: object, **named: object) -> tuple[Namespace, list[Array]]:
+    """As ``real_arrays``, on a device of the caller's choice.
+
+    Args:
+        device: "auto" leaves arrays where they are; "cpu" and "cuda" move them to NumPy and to CuPy.
+        **named: Arguments by the name that error messages use.
+
+    Returns:
+        The common namespace and the arrays in the order given.
+
+    Raises:
+        InputError: If the device is none of these or not there, or an argument is refused by ``real_arrays``.
+        MissingDependencyError: If CuPy is needed and not installed.
+    """
+    choice = check_choice("device", device, ("auto", "cpu", "cuda"))
+    if choice == "auto":
+        return real_arrays(**named)
+    move = to_host if choice == "cpu" else _to_cuda()
+    return real_arrays(**{name: move(real_arrays(**{name: value})[1][0]) for name, value in named.items()})
+
+
+def _to_cuda() -> Callable[[Array], Array]:
+    """Find CuPy and a device, and say how arrays get there; those of CuPy stay where they are.
+
+    Returns:
+        A function of an array.
+
+    Raises:
+        InputError: If there is no CUDA device.
+        MissingDependencyError: If CuPy is not installed.
+    """
+    try:
+        cupy = importlib.import_module("cupy")
+    except ImportError:
+        raise MissingDependencyError(
+            "cupy: expected to be installed for device='cuda', got none; pip install cupy-cuda13x"
+        ) from None
+    if not cupy.cuda.is_available():
+        raise InputError("device: expected a CUDA device for 'cuda', got none")
+    return lambda x: x if array_api_compat.is_cupy_array(x) else cupy.asarray(to_host(x))
 
 
 def _common_home(named: dict[str, object]) -> tuple[Namespace, Any]:

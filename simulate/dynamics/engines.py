@@ -96,6 +96,18 @@ class Engine(abc.ABC):
             Shape (replicas, n), on the host.
         """
 
+    def losses(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Losses ‖f(X; θ) − y‖²/(2n) of all replicas.
+
+        Args:
+            X: inputs, shape (n, d).
+            y: targets, shape (n,).
+
+        Returns:
+            Shape (replicas,), on the host.
+        """
+        return 0.5 * np.mean((self.outputs(X) - y) ** 2, axis=1)
+
     @abc.abstractmethod
     def project(self, directions: np.ndarray, reference: np.ndarray) -> np.ndarray:
         """Components of θ − reference along directions.

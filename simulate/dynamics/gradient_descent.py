@@ -28,6 +28,7 @@ def gd(
     *,
     first_step: int = 0,
     progress: Progress | None = None,
+    device: str = "auto",
 ) -> Ensemble:
     """Run gradient descent, θ ← θ − η ∇L(θ) with ∇L = Jᵀr/n.
 
@@ -42,12 +43,14 @@ def gd(
         record: What to record and when; None for the loss at about 64 steps.
         first_step: Number of the first step.
         progress: Told which fraction of the steps is done, such as ``progress_bar()``.
+        device: "auto" leaves arrays where they are; "cpu" and "cuda" move them to NumPy and to CuPy.
 
     Returns:
         Final parameters and records, one path for each start, as for ``sgd``. O(m · steps · cost of one gradient).
 
     Raises:
-        InputError: If a shape or number is out of range.
+        InputError: If a shape or number is out of range, or there is no such device.
+        MissingDependencyError: If CuPy is needed and not installed.
         Interrupted: At Ctrl-C, with what was computed.
 
     Example:
@@ -56,7 +59,7 @@ def gd(
         >>> float(run.theta[0, 0])
         0.125
     """
-    xp, theta0, X, y = checked_samples(model, theta0, X, y)
+    xp, theta0, X, y = checked_samples(model, theta0, X, y, device)
     replicas = theta0.shape[0] if theta0.ndim == 2 else 1
     run = Run(model, Samples(X, y, None), steps, 0, replicas, record, 0, first_step, None, progress)
     return run.go(xp, theta0, lr, schedule, *(np.asarray(to_host(a), dtype=np.float64) for a in (X, y)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import real_arrays, to_host
+from ..arrays import real_arrays, real_arrays_on, to_host
 from ..models import Linear, Model
 from ..streams import Seed
 from ..validation import Array, InputError, check_ndim, check_real, check_shape
@@ -81,6 +81,7 @@ def linearised_sgd(
     first_step: int = 0,
     threads: int | None = None,
     progress: Progress | None = None,
+    device: str = "auto",
 ) -> Ensemble:
     """Run SGD on the linearised model w ↦ r* + J w, with w = θ − θ* (section 5 of Wang & Wu).
 
@@ -104,21 +105,24 @@ def linearised_sgd(
         first_step: Number of the first step.
         threads: Number of threads; None for all that Numba has.
         progress: Told which fraction of the steps is done, such as ``progress_bar()``.
+        device: "auto" leaves arrays where they are; "cpu" and "cuda" move them to NumPy and to CuPy.
 
     Returns:
         Final w and records, as for ``sgd``.
 
     Raises:
-        InputError: If a shape or number is out of range, or the gradient is too large for a minimum.
+        InputError: If a shape or number is out of range, the gradient is too large for a minimum, or there is no such
+            device.
+        MissingDependencyError: If CuPy is needed and not installed.
         Interrupted: At Ctrl-C, with what was computed.
     """
-    xp, (J, w0) = real_arrays(X_or_J=X_or_J, w0=w0)
+    xp, (J, w0) = real_arrays_on(device, X_or_J=X_or_J, w0=w0)
     check_ndim("X_or_J", J, 2, shape="(n, p)")
     check_ndim("w0", w0, 1, 2, shape=f"({J.shape[1]},) or (replicas, {J.shape[1]})")
     check_shape("w0", w0, (*w0.shape[:-1], J.shape[1]), "to match X_or_J")
     targets = xp.zeros_like(J[:, 0])
     if residual is not None:
-        _, (_, offset) = real_arrays(X_or_J=J, residual=residual)
+        _, (_, offset) = real_arrays_on(device, X_or_J=J, residual=residual)
         check_shape("residual", offset, (J.shape[0],), "to match X_or_J")
         _gradient_norm("residual", np.asarray(to_host(J)), np.asarray(to_host(offset)), tolerance)
         targets = -offset

@@ -89,12 +89,11 @@ class Recorder:
         ended = engine.diverged >= 0
         record = self.record
         with np.errstate(over="ignore", invalid="ignore"):
-            if record.loss or record.loss_alignment or record.directional_alignment:
-                residuals = engine.outputs(self.X) - self.y
-                if record.loss:
-                    loss = 0.5 * np.mean(residuals**2, axis=1)
-                    self._keep("loss", np.where(ended | np.isnan(loss), np.inf, loss))
-                self._take_alignments(engine, residuals, ended)
+            if record.loss:
+                loss = engine.losses(self.X, self.y)
+                self._keep("loss", np.where(ended | np.isnan(loss), np.inf, loss))
+            if record.loss_alignment or record.directional_alignment:
+                self._take_alignments(engine, engine.outputs(self.X) - self.y, ended)
             if record.directions is not None:
                 self._take_energies(engine, record.directions, ended)
         if record.parameters:
@@ -123,8 +122,6 @@ class Recorder:
     def _take_alignments(self, engine: Engine, residuals: np.ndarray, ended: np.ndarray) -> None:
         """Record μ and g, from the Gram matrix at each replica's parameters."""
         record = self.record
-        if not (record.loss_alignment or record.directional_alignment):
-            return
         mu, g = np.full(len(ended), np.nan), np.full((len(ended), record.directional_alignment), np.nan)
         parameters = to_host(engine.parameters())
         for r in np.flatnonzero(~ended & np.all(np.isfinite(residuals), axis=1)):

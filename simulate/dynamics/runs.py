@@ -8,10 +8,13 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import array_api_compat
 import numpy as np
 
-from ..arrays import Namespace, real_arrays
+from ..arrays import Namespace, real_arrays_on
 from ..kernels import loading
+from ..kernels.cuda.device import card
+from ..kernels.cuda.launches import Device
 from ..kernels.packing import layout
 from ..models import Model
 from ..streams import Seed, counter_key
@@ -21,6 +24,7 @@ from .draws import LAST_STEP
 from .engines import Engine, Fresh, Samples
 from .ensembles import Ensemble, Interrupted
 from .interrupts import deferred_interrupt
+from .on_device import OnDevice, pack
 from .plain import Plain
 from .recording import Record, Recorder, check_record, recording_times
 from .schedules import Schedule, learning_rates
@@ -29,6 +33,8 @@ Progress = Callable[[float], None]
 """Told, a few times a second, which fraction of a run is done."""
 
 _SECONDS_PER_PIECE = 0.2
+_MANY_STARTS = 32
+"""From here on GD on a GPU gives each path a team of threads; fewer paths share the whole card in larger products."""
 
 
 @dataclass
@@ -98,7 +104,10 @@ class Run:
         key, diverged = counter_key(self.seed), np.full(self.replicas, -1, dtype=np.int64)
         place = (self.model, self.source, key, self.first_replica, diverged)
         every_sample = isinstance(self.source, Samples) and self.source.batch is None
-        known = layout(self.model) if isinstance(starts, np.ndarray) and not every_sample else None
+        device, known = _device(starts), layout(self.model)
+        if device is not None and known is not None and not (every_sample and self.replicas < _MANY_STARTS):
+            return OnDevice(*place, xp, device, known, pack(xp, known, starts))
+        known = known if isinstance(starts, np.ndarray) and not every_sample else None
         if known is not None and not loading.available():
             warnings.warn("numba is not installed: SGD runs in plain Python, slowly", RuntimeWarning, stacklevel=5)
             known = None
@@ -139,7 +148,14 @@ class Run:
         return Ensemble(engine.parameters(), times, recorder.values(), engine.diverged, steps, finished)
 
 
-def checked_samples(model: Model, theta0: Array, X: Array, y: Array) -> tuple[Namespace, Array, Array, Array]:
+def _device(array: Array) -> Device | None:
+    """Find the CUDA card that an array is on; None for any other array."""
+    return card(int(array.device.id)) if array_api_compat.is_cupy_array(array) else None
+
+
+def checked_samples(
+    model: Model, theta0: Array, X: Array, y: Array, device: object
+) -> tuple[Namespace, Array, Array, Array]:
     """Check a model and samples.
 
     Args:
@@ -147,16 +163,18 @@ def checked_samples(model: Model, theta0: Array, X: Array, y: Array) -> tuple[Na
         theta0: Start or starts.
         X: Inputs.
         y: Targets.
+        device: "auto", "cpu" or "cuda", as for ``sgd``.
 
     Returns:
         Namespace, starts, inputs of shape (n, d) and targets of shape (n,).
 
     Raises:
-        InputError: If the model is none, a shape is wrong, or an entry is not finite.
+        InputError: If the model is none, a shape is wrong, an entry is not finite, or there is no such device.
+        MissingDependencyError: If CuPy is needed and not installed.
     """
     if not isinstance(model, Model):
         raise InputError(f"model: expected a simulate.Model, got {describe(model)}")
-    xp, (theta0, X, y) = real_arrays(theta0=theta0, X=X, y=y)
+    xp, (theta0, X, y) = real_arrays_on(device, theta0=theta0, X=X, y=y)
     check_ndim("X", X, 2, shape=f"(n, {model.d})")
     check_shape("X", X, (X.shape[0], model.d), "to match the model's d")
     check_shape("y", y, (X.shape[0],), "to match X")

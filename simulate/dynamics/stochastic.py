@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import streams
-from ..arrays import real_arrays, to_host
+from ..arrays import real_arrays_on, to_host
 from ..models import Linear, Model
 from ..models.overparametrised import OverparametrisedLinear
 from ..streams import Seed
@@ -41,13 +41,15 @@ def sgd(
     first_step: int = 0,
     threads: int | None = None,
     progress: Progress | None = None,
+    device: str = "auto",
 ) -> Ensemble:
     """Run SGD, θ ← θ − (lr/B) Σ_b (f(x_b; θ) − y_b) ∇f(x_b; θ), on minibatches of given samples.
 
     A replica's path depends on the seed and its number alone, not on the other replicas, the threads or where a run is
     cut; ``first_replica`` and ``first_step`` compute a part of a larger run. NumPy arrays and the models of this
-    package run in compiled kernels, in float64; other models and array libraries, or a machine without Numba, in plain
-    Python, on the device of the arrays.
+    package run in compiled kernels, in float64, and CuPy arrays and these models in CUDA kernels, in the arrays' dtype,
+    along the same paths to rounding (their speed has not been measured yet). Other models and array libraries, or a
+    machine without Numba, run in plain Python, on the device of the arrays.
 
     Args:
         model: The model.
@@ -68,16 +70,19 @@ def sgd(
         first_step: Number of the first step.
         threads: Number of threads; None for all that Numba has.
         progress: Told which fraction of the steps is done, such as ``progress_bar()``.
+        device: "auto" leaves arrays where they are; "cpu" and "cuda" move them to NumPy and to CuPy.
 
     Returns:
         Final parameters and records. A path whose residual passes 1e150 is stopped and its step reported; the others
         go on. O(replicas · steps · B · cost of one gradient).
 
     Raises:
-        InputError: If a shape or number is out of range, or ``batch`` exceeds n without replacement.
+        InputError: If a shape or number is out of range, ``batch`` exceeds n without replacement, or there is no such
+            device.
+        MissingDependencyError: If CuPy is needed and not installed.
         Interrupted: At Ctrl-C, with what was computed.
     """
-    xp, theta0, X, y = checked_samples(model, theta0, X, y)
+    xp, theta0, X, y = checked_samples(model, theta0, X, y, device)
     _, batch = check_batch(X.shape[0], batch, replacement)
     noise = check_real("label_noise", label_noise, minimum=0.0)
     source = Samples(X, y, batch, check_flag("replacement", replacement), noise)
@@ -103,6 +108,7 @@ def online_sgd(
     first_step: int = 0,
     threads: int | None = None,
     progress: Progress | None = None,
+    device: str = "auto",
 ) -> Ensemble:
     """Run online SGD: fresh inputs x ~ N(0, diag(spectrum)) at every step, with targets <teacher, x> plus noise.
 
@@ -126,15 +132,17 @@ def online_sgd(
         first_step: Number of the first step.
         threads: Number of threads; None for all that Numba has.
         progress: Told which fraction of the steps is done, such as ``progress_bar()``.
+        device: "auto" leaves arrays where they are; "cpu" and "cuda" move them to NumPy and to CuPy.
 
     Returns:
         Final parameters and records, as for ``sgd``.
 
     Raises:
-        InputError: If a shape or number is out of range, or alignments are to be recorded.
+        InputError: If a shape or number is out of range, alignments are to be recorded, or there is no such device.
+        MissingDependencyError: If CuPy is needed and not installed.
         Interrupted: At Ctrl-C, with what was computed.
     """
-    xp, (theta0, spectrum, teacher) = real_arrays(theta0=theta0, spectrum=spectrum, teacher=teacher)
+    xp, (theta0, spectrum, teacher) = real_arrays_on(device, theta0=theta0, spectrum=spectrum, teacher=teacher)
     scales2, weights = (np.asarray(to_host(a), dtype=np.float64) for a in (spectrum, teacher))
     check_shape("spectrum", scales2, (model.d,), "to match the model's d")
     check_shape("teacher", weights, (model.d,), "to match the model's d")
