@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 # Test processes that run side by side share the cores: threads of OpenBLAS that wait for each other take most of the
@@ -24,6 +26,26 @@ if importlib.util.find_spec("hypothesis") is not None:
     # The same examples at every run, and no failure because a machine is busy.
     hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, database=None)
     hypothesis.settings.load_profile("steady")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With ``-m gpu``, leave out what has no such tests, or imports what a machine with a GPU need not have."""
+    if config.option.markexpr != "gpu":
+        return None
+    files = collection_path.rglob("test_*.py") if collection_path.is_dir() else [collection_path]
+    return None if any(map(_has_gpu_tests, files)) else True
+
+
+def _has_gpu_tests(path: Path) -> bool:
+    """Whether a file has tests for a GPU, by themselves or through the fixture, and all that it imports is there."""
+    text = path.read_text(encoding="utf-8")
+    if "pytest.mark.gpu" not in text and "(backend" not in text:
+        return False
+    statements = ast.parse(text).body
+    modules = [alias.name for one in statements if isinstance(one, ast.Import) for alias in one.names]
+    modules += [one.module for one in statements if isinstance(one, ast.ImportFrom) and one.module]
+    packages = {module.partition(".")[0] for module in modules}
+    return all((path.parent / f"{name}.py").exists() or importlib.util.find_spec(name) for name in packages)
 
 
 @dataclass(frozen=True)
