@@ -86,9 +86,9 @@ class Run:
             raise InputError(f"progress: expected a function of one number, got {describe(self.progress)}")
         rates = learning_rates(lr, self.steps, schedule, self.first_step)
         record = check_record(self.record, self.model.size)
-        engine = self._engine(xp, self._starts(xp, theta0))
         recorder = Recorder(record, recording_times(record, self.steps), X, y)
-        return self._walk(engine, recorder, rates)
+        with _current(theta0):
+            return self._walk(self._engine(xp, self._starts(xp, theta0)), recorder, rates)
 
     def _starts(self, xp: Namespace, theta0: Array) -> Array:
         """Give every replica its start, shape (replicas, p)."""
@@ -146,6 +146,11 @@ class Run:
         """Put together what there is."""
         times = recorder.times[: recorder.count]
         return Ensemble(engine.parameters(), times, recorder.values(), engine.diverged, steps, finished)
+
+
+def _current(array: Array) -> contextlib.AbstractContextManager[object]:
+    """Make new arrays of CuPy where an array is, on machines with several cards."""
+    return array.device if array_api_compat.is_cupy_array(array) else contextlib.nullcontext()
 
 
 def _device(array: Array) -> Device | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import sys
 import warnings
 from dataclasses import dataclass
@@ -23,15 +24,17 @@ class Hopper:
 
 
 def test_launches_are_possible_and_carry_every_replica():
-    sizes = [0, 64, 832, 30_000, 200_000, 400_000], [0, 1_600, 60_000, 300_000]
+    sizes = [0, 64, 832, 30_000, 200_000, 400_000], [0, 1_600, 60_000, 300_000, 400_000_000]
     for replicas, parameters, work, rows in itertools.product([1, 7, 100, 5_000, 100_000], *sizes, [1, 3, 500]):
         shape = launch_shape(Hopper(), replicas, parameters, work, rows)
         assert 32 <= np.prod(shape.block) <= 256
         assert shape.shared_bytes <= 232_448
         assert shape.warps == 1 or (shape.teams == 1 and shape.warps <= rows)
         assert 1 <= shape.grid <= -(-replicas // shape.teams)
+        room = math.inf if shape.shared else 2**31
+        assert (shape.grid - 1) * shape.teams * shape.team_bytes <= room
         # No multiprocessor stands idle that could have a replica.
-        assert shape.grid * shape.teams >= min(replicas, 132)
+        assert shape.grid * shape.teams >= min(replicas, 132, room // max(1, shape.team_bytes))
 
 
 def test_many_small_replicas_fill_the_card():

@@ -24,16 +24,15 @@ class Card:
 
     def __init__(self, number: int) -> None:
         self._cupy = importlib.import_module("cupy")
-        self._place = self._cupy.cuda.Device(number)
         self._modules: dict[str, Any] = {}
-        attributes = self._place.attributes
+        attributes = self._cupy.cuda.Device(number).attributes
         self.multiprocessors = int(attributes["MultiProcessorCount"])
         self.shared_bytes = int(attributes["MaxSharedMemoryPerBlockOptin"])
 
     def launch(
         self, code: str, name: str, grid: int, block: tuple[int, int, int], shared: int, arguments: Sequence[Any]
     ) -> None:
-        """Run a kernel on CuPy's current stream, without waiting for it.
+        """Run a kernel on CuPy's current stream, without waiting for it. The card must be the current one.
 
         Args:
             code: its source, compiled on its first launch for this card; CuPy keeps what it compiled on disk.
@@ -43,11 +42,10 @@ class Card:
             shared: bytes of dynamic shared memory of a block.
             arguments: arrays on the card, and NumPy scalars of the types that the kernel has.
         """
-        with self._place:
-            kernel = self._kernel(code, name)
-            if shared > _WITHOUT_ASKING:
-                kernel.max_dynamic_shared_size_bytes = shared
-            kernel((grid,), block, tuple(arguments), shared_mem=shared)
+        kernel = self._kernel(code, name)
+        if shared > _WITHOUT_ASKING:
+            kernel.max_dynamic_shared_size_bytes = shared
+        kernel((grid,), block, tuple(arguments), shared_mem=shared)
 
     def _kernel(self, code: str, name: str) -> Any:
         """Find a kernel."""

@@ -23,6 +23,8 @@ WITH_REPLACEMENT, WITHOUT_REPLACEMENT, EVERY_SAMPLE = 0, 1, 2
 _LARGEST_TEAM = 8
 _WARPS_PER_MULTIPROCESSOR = 16
 _DRAWS = 128
+_GLOBAL_BYTES = 2**31
+"""Most global memory that teams work in at a time, beside the parameters; fewer teams run at once where it is short."""
 _NOTHING = np.uint64(0)
 
 
@@ -120,13 +122,14 @@ def launch_shape(device: Device, replicas: int, parameter_bytes: int, work_bytes
     team_bytes = work_bytes + (parameter_bytes if resident else 0)
     shared = team_bytes <= limit
     fitting = limit // max(1, team_bytes) if shared else _WARPS_PER_MULTIPROCESSOR
-    each = min(_WARPS_PER_MULTIPROCESSOR, fitting, -(-replicas // device.multiprocessors))
+    at_once = replicas if shared else min(replicas, max(1, _GLOBAL_BYTES // team_bytes))
+    each = min(_WARPS_PER_MULTIPROCESSOR, fitting, -(-at_once // device.multiprocessors))
     warps = 1
     while 2 * warps * each <= _WARPS_PER_MULTIPROCESSOR and 2 * warps <= min(_LARGEST_TEAM, rows):
         warps *= 2
     # Two blocks or more share a multiprocessor where they can.
     teams = 1 if warps > 1 else max(1, min(_LARGEST_TEAM, each // 2))
-    grid = min(-(-replicas // teams), 2 * _WARPS_PER_MULTIPROCESSOR * device.multiprocessors)
+    grid = min(-(-at_once // teams), 2 * _WARPS_PER_MULTIPROCESSOR * device.multiprocessors)
     return Shape(grid, warps, teams, resident, shared, team_bytes)
 
 
