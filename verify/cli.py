@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from verify import cli_data, cli_reports, cli_sweep, cli_train, completion
+from verify import cli_bench, cli_data, cli_reports, cli_sweep, cli_train, completion
 from verify.commands import PROGRAM
 from verify.console import Verbose, complain, interrupted, say, stoppable
 from verify.errors import VerifyError
@@ -241,6 +241,7 @@ cli_sweep.add_to(app)
 cli_data.add_to(app)
 cli_train.add_to(app)
 cli_reports.add_to(app)
+cli_bench.add_to(app)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

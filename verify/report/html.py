@@ -29,14 +29,10 @@ def render(result: RunResult) -> str:
         A whole HTML document; styles, figures and the script that sorts tables are in it, it loads nothing, and its
         own policy lets a browser run that script only.
     """
-    environment = _environment()
-    style, script = _source(environment, "report.css"), _source(environment, "report.js")
-    return environment.get_template("report.html").render(
+    return page(
+        "report.html",
         title="noise-geometry: verification report",
         headline=wording.headline(result).partition("; report ")[0].removeprefix("verify: "),
-        style=_safe(style),
-        script=_safe(script),
-        script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
         run=result,
         begun=f"{datetime.fromisoformat(result.started):%d %B %Y, %H:%M %Z}",
         duration=wording.seconds_text(result.seconds),
@@ -48,6 +44,26 @@ def render(result: RunResult) -> str:
         provenance=wording.PROVENANCE,
         refutes_above=trend.VIOLATED_ABOVE,
         holds_below=trend.HOLDS_BELOW,
+    )
+
+
+def page(template: str, **values: Any) -> str:
+    """Fill a template of a page that stands alone.
+
+    Args:
+        template: its file in the templates' folder.
+        **values: what it shows, beside the shared style, the script and the hash that its policy allows.
+
+    Returns:
+        A whole HTML document.
+    """
+    environment = _environment()
+    style, script = _source(environment, "report.css"), _source(environment, "report.js")
+    return environment.get_template(template).render(
+        style=_safe(style),
+        script=_safe(script),
+        script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
+        **values,
     )
 
 
