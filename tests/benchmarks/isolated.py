@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -25,3 +26,30 @@ print(done.stdout.split()[-1], resource.getrusage(resource.RUSAGE_CHILDREN).ru_m
     done = subprocess.run([sys.executable, "-c", measured], capture_output=True, text=True, check=True)
     seconds, peak = done.stdout.split()
     return float(seconds), float(peak)
+
+
+def seconds_and_memory(code: str) -> dict[str, float]:
+    """Run code that calls `begin()`, and learn how much memory its process had then and at its peak.
+
+    By a process in between, as above.
+
+    Args:
+        code: what to run; it calls `begin()` once, when its data are there and the work starts.
+
+    Returns:
+        `seconds` from there to the end; `start_gigabytes` and `peak_gigabytes`, the highest memory (10⁹ bytes) that
+        the process had held by then and in all.
+    """
+    counted = f"""
+import json, resource, time
+def highest(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+def begin(): begun.extend([time.perf_counter(), highest()])
+begun = []
+exec({code!r})
+seconds = time.perf_counter() - begun[0]
+print(json.dumps(dict(seconds=seconds, start_gigabytes=begun[1], peak_gigabytes=highest())))
+"""
+    between = "import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', sys.argv[1]]).returncode)"
+    done = subprocess.run([sys.executable, "-c", between, counted], capture_output=True, text=True, check=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
