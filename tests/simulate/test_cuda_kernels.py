@@ -26,7 +26,7 @@ FAMILIES: dict[str, Callable[[int], simulate.Model]] = {
     "linear": simulate.Linear,
     "difference": simulate.DiagonalLinear,
     "product": lambda d: simulate.DiagonalLinear(d, form="product"),
-    "deep": lambda d: simulate.DeepLinear(d, (9, 41, 3)),
+    "deep": lambda d: simulate.DeepLinear(d, (41, 9, 3)),
     "one layer": lambda d: simulate.DeepLinear(d, ()),
     "leaky ReLU": lambda d: simulate.TwoLayer(d, 11, slope=0.2),
     "both layers": lambda d: simulate.TwoLayer(d, 35, slope=0.1, train_outer=True),
