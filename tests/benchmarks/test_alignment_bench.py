@@ -6,6 +6,7 @@ Run with ``pytest tests/benchmarks``; each group holds our time and its referenc
 import numpy as np
 import pytest
 import scipy.linalg
+from describing import describe
 
 import simulate
 
@@ -20,6 +21,7 @@ def problem():
 @pytest.mark.benchmark(group="alignment n=1000: at most 1.3 x eigh")
 def test_loss_and_all_directions(benchmark, problem):
     gram, residual = problem
+    describe(benchmark, "loss alignment and full g spectrum", n=1000, precision="float64")
 
     def both():
         return simulate.loss_alignment(gram, residual), simulate.directional_alignment(gram, residual)
@@ -30,17 +32,20 @@ def test_loss_and_all_directions(benchmark, problem):
 
 @pytest.mark.benchmark(group="alignment n=1000: at most 1.3 x eigh")
 def test_reference_eigh(benchmark, problem):
+    describe(benchmark, "loss alignment and full g spectrum", "eigh", "part", n=1000)
     benchmark(scipy.linalg.eigh, problem[0])
 
 
 @pytest.mark.benchmark(group="alignment n=1000: top ten directions")
 def test_top_ten_directions(benchmark, problem):
+    describe(benchmark, "top ten of the g spectrum", n=1000, precision="float64")
     values, _ = benchmark(simulate.directional_alignment, *problem, k=10)
     assert values.shape == (10,)
 
 
 @pytest.mark.benchmark(group="alignment n=1000: top ten directions")
 def test_reference_subset_eigh(benchmark, problem):
+    describe(benchmark, "top ten of the g spectrum", "eigh of a subset", "part", n=1000)
     benchmark(scipy.linalg.eigh, problem[0], subset_by_index=[990, 999], driver="evr")
 
 

@@ -12,6 +12,7 @@ import sys
 
 import numpy as np
 import pytest
+from describing import describe
 
 import simulate
 
@@ -24,6 +25,22 @@ SIZES = {  # n, d, batch, steps; at least this many times as fast as JAX
 NOTHING = simulate.Record(at=[], loss=False)
 
 
+def _described(benchmark, X, batch, steps, by="noise-geometry", role=None, **facts):
+    """The same path everywhere; a unit of work is a replica's step."""
+    n, d = X.shape
+    counted = {"flops": 4.0 * batch * d * REPLICAS * steps, "bytes": 8.0 * d * (n + 2 * REPLICAS)}
+    describe(
+        *(benchmark, "SGD ensemble, linear regression", by, role),
+        n=n,
+        d=d,
+        batch=batch,
+        replicas=REPLICAS,
+        steps=steps,
+        precision="float64",
+        **{"work": REPLICAS * steps, **counted, **facts},
+    )
+
+
 def _group(name):
     n_d_batch, factor = name, SIZES[name][-1]
     return f"linear regression n, d, batch = {n_d_batch}: {factor} x JAX, 15 x NumPy, two threads 1.9 x one"
@@ -33,7 +50,6 @@ def _group(name):
 def _linear(request, benchmark):
     n, d, batch, steps, _ = SIZES[request.param]
     benchmark.group = _group(request.param)
-    benchmark.extra_info["replica_steps"] = REPLICAS * steps
     rng = np.random.default_rng(0)
     return rng.standard_normal((n, d)), rng.standard_normal(n), batch, steps
 
@@ -43,6 +59,10 @@ def test_kernel(benchmark, linear, threads):
     X, y, batch, steps = linear
     model = simulate.Linear(X.shape[1])
     theta0 = np.zeros(model.size)
+    if threads == 2:
+        _described(benchmark, X, batch, steps)
+    else:
+        _described(benchmark, X, batch, steps, role="variant", note="one thread")
 
     def run():
         return simulate.sgd(model, theta0, X, y, LR, steps, batch, replicas=REPLICAS, record=NOTHING, threads=threads)
@@ -54,7 +74,7 @@ def test_kernel(benchmark, linear, threads):
 def test_reference_numpy(benchmark, linear):
     X, y, batch, steps = linear
     steps = max(1, steps // 200)
-    benchmark.extra_info["replica_steps"] = REPLICAS * steps
+    _described(benchmark, X, batch, steps, "NumPy", aim=15, note="batched over replicas, fewer steps")
     rng = np.random.default_rng(1)
 
     def run():
@@ -74,11 +94,17 @@ def test_reference_jax(benchmark, linear):
     jax = _jax()
     samples, targets = jax.numpy.asarray(X), jax.numpy.asarray(y)
 
+    def update(w, chosen):
+        rows = samples[chosen]
+        return w - LR / batch * ((rows @ w - targets[chosen]) @ rows)
+
+    model = simulate.Linear(X.shape[1])
+    agreed = _agreement(jax, update, model, np.zeros(model.size), X, y, batch)
+    _described(benchmark, X, batch, steps, "JAX", aim=12 if batch == 1 else 8, **agreed)
+
     def path(key, w0):
         def step(w, key):
-            chosen = jax.random.randint(key, (batch,), 0, len(samples))
-            rows = samples[chosen]
-            return w - LR / batch * ((rows @ w - targets[chosen]) @ rows), None
+            return update(w, jax.random.randint(key, (batch,), 0, len(samples))), None
 
         return jax.lax.scan(step, w0, jax.random.split(key, steps))[0]
 
@@ -86,6 +112,20 @@ def test_reference_jax(benchmark, linear):
 
 
 TWO_LAYER = "two-layer network, width 100, d = 50, batch 8, n = 1000, 20 steps: 5 x JAX"
+
+# Forwards, and backwards by the inner weights: 2 + 2 operations an input, neuron and row.
+TWO_LAYER_FACTS = {
+    "n": 1000,
+    "d": 50,
+    "width": 100,
+    "batch": 8,
+    "replicas": REPLICAS,
+    "steps": 20,
+    "precision": "float64",
+    "work": REPLICAS * 20,
+    "flops": 4.0 * 8 * 50 * 100 * REPLICAS * 20,
+    "bytes": 8.0 * (1000 * 50 + 2 * REPLICAS * 50 * 100),
+}
 
 
 @pytest.fixture(name="two_layer")
@@ -98,6 +138,7 @@ def _two_layer():
 def test_two_layer_kernel(benchmark, two_layer):
     model, X, y = two_layer
     theta0 = model.init()
+    describe(benchmark, "SGD ensemble, two-layer network", **TWO_LAYER_FACTS)
 
     def run():
         return simulate.sgd(model, theta0, X, y, LR, 20, 8, replicas=REPLICAS, record=NOTHING, threads=2)
@@ -118,10 +159,15 @@ def test_two_layer_reference_jax(benchmark, two_layer):
 
     gradient = jax.grad(loss)
 
+    def update(w, chosen):
+        return w - LR * gradient(w, samples[chosen], targets[chosen])
+
+    agreed = _agreement(jax, update, model, model.init().reshape(100, 50), X, y, 8)
+    describe(benchmark, "SGD ensemble, two-layer network", "JAX", aim=5, **TWO_LAYER_FACTS, **agreed)
+
     def path(key, w0):
         def step(w, key):
-            chosen = jax.random.randint(key, (8,), 0, len(samples))
-            return w - LR * gradient(w, samples[chosen], targets[chosen]), None
+            return update(w, jax.random.randint(key, (8,), 0, len(samples))), None
 
         return jax.lax.scan(step, w0, jax.random.split(key, 20))[0]
 
@@ -132,6 +178,16 @@ def _jax():
     jax = pytest.importorskip("jax", reason="JAX is not installed: no comparison with it")
     jax.config.update("jax_enable_x64", True)
     return jax
+
+
+def _agreement(jax, update, model, w0, X, y, batch, steps=50):
+    """JAX on the minibatches that our first replica draws ends where that does."""
+    chosen = jax.numpy.asarray(simulate.minibatches(len(X), batch, steps))
+    theirs = jax.lax.scan(lambda w, rows: (update(w, rows), None), jax.numpy.asarray(w0), chosen)[0]
+    ours = simulate.sgd(model, np.ravel(w0), X, y, LR, steps, batch, record=NOTHING).theta[0]
+    difference = float(np.abs(np.ravel(theirs) - ours).max() / np.abs(ours).max())
+    assert difference < 1e-12
+    return {"difference": difference, "tolerance": 1e-12}
 
 
 def _run_jax(benchmark, jax, path, starts):

@@ -7,6 +7,7 @@ and neither the product that makes the pre-activations nor the making of D and S
 
 import numpy as np
 import pytest
+from describing import describe
 from isolated import seconds_and_peak
 
 import simulate
@@ -30,6 +31,7 @@ def _two_layer():
 @pytest.mark.benchmark(group=TWO_LAYER)
 def test_two_layer_alignment(benchmark, two_layer):
     model, theta, X, residual = two_layer
+    describe(benchmark, "two-layer alignment", n=1000, d=100, width=500, precision="float64")
     mu = benchmark(lambda: simulate.loss_alignment(model.gram(theta, X), residual, centred=True))
     assert mu > 0
 
@@ -50,6 +52,7 @@ def test_reference_three_products(benchmark, two_layer):
     model, theta, X, _ = two_layer
     hidden = X @ theta[:50_000].reshape(500, 100).T
     D, S = np.where(hidden > 0, 1.0, 0.1) * theta[50_000:], np.where(hidden > 0, hidden, 0.1 * hidden)
+    describe(benchmark, "two-layer alignment", "three products", "part", n=1000, d=100, width=500)
     products = benchmark(lambda: (X @ X.T, D @ D.T, S @ S.T))
     np.testing.assert_allclose(products[0] * products[1] + products[2], model.gram(theta, X), rtol=1e-10, atol=1e-10)
 
@@ -62,7 +65,8 @@ def test_reference_jacobian(benchmark, two_layer):
         J = model.jacobian(theta, X)
         return J @ J.T
 
-    gram = benchmark.pedantic(through_the_jacobian, rounds=3)
+    describe(benchmark, "two-layer alignment", "our Jacobian and its product", "part")
+    gram = benchmark.pedantic(through_the_jacobian, rounds=5)
     expected = simulate.loss_alignment(gram, residual, centred=True)
     assert simulate.loss_alignment(model.gram(theta, X), residual, centred=True) == pytest.approx(expected, rel=1e-10)
 
@@ -82,7 +86,9 @@ simulate.loss_alignment(model.gram(theta, X), residual, centred=True)
 print(time.perf_counter() - start)
 """
     seconds, gigabytes = benchmark.pedantic(seconds_and_peak, args=(network,), rounds=1)
-    benchmark.extra_info.update(seconds=seconds, peak_gigabytes=gigabytes)
+    benchmark.extra_info.update(seconds=seconds)
+    sizes = {"n": 2000, "d": 100, "width": 10_000}
+    describe(benchmark, f"a wide network, {activation}, process and all", **sizes, peak_gigabytes=gigabytes)
     assert gigabytes < 0.5
 
 
@@ -102,12 +108,14 @@ LINEAR = pytest.mark.parametrize(
 @LINEAR
 def test_linear_network_gram(benchmark, group):
     model, theta, X = _problem(group)
+    describe(benchmark, group.partition(":")[0], n=1000, d=model.d, precision="float64")
     benchmark(model.gram, theta, X)
 
 
 @LINEAR
 def test_reference_product(benchmark, group):
     X = _problem(group)[2]
+    describe(benchmark, group.partition(":")[0], "X Xᵀ", "part", n=1000, d=X.shape[1])
     benchmark(lambda: X @ X.T)
 
 
@@ -119,5 +127,6 @@ def test_reference_jacobian_of_linear_network(benchmark, group):
         J = model.jacobian(theta, X)
         return J @ J.T
 
-    gram = benchmark.pedantic(through_the_jacobian, rounds=3)
+    describe(benchmark, group.partition(":")[0], "our Jacobian and its product", "part", n=1000, d=model.d)
+    gram = benchmark.pedantic(through_the_jacobian, rounds=5)
     np.testing.assert_allclose(model.gram(theta, X), gram, rtol=1e-10, atol=1e-10 * np.abs(gram).max())

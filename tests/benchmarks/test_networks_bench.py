@@ -2,21 +2,22 @@
 
 Run with ``tox -e peers`` or ``pytest -o addopts= tests/benchmarks/test_networks_bench.py``; nothing is asserted about
 time. PyTorch gets its faster memory layout (channels last) and the same number of threads; float32 throughout. The
-Gram matrices are compared before they are timed; their peak memory is that of a process of its own.
+results are compared before they are timed; peak memory is that of a process of its own.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import array_api_compat
 import numpy as np
 import pytest
+from describing import OURS, describe
+from hot_paths import PATHS
+from isolated import seconds_and_memory
 
 from simulate.networks import convolutional, resnet
 
@@ -26,6 +27,7 @@ NETWORKS = {"CNN": convolutional, "ResNet-20": resnet}
 STEP = "training step of {}, batch 128: at most 1.5 x PyTorch"
 GRAM = f"Gram matrix of the CNN, n = {SAMPLES}: at least 5 x per-sample gradients by torch.func, a fifth of the memory"
 has_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+STEP_AIM, GRAM_AIM = 1 / 1.5, 5
 xp = array_api_compat.array_namespace(np.empty(0))
 
 
@@ -40,7 +42,7 @@ def _problem():
 def test_step(benchmark, name, problem):
     network = NETWORKS[name]()
     theta = network.init(0).astype(np.float32)
-    benchmark.group = STEP.format(name)
+    _describe_step(benchmark, name)
 
     def step():
         gradient = network.gradient_unchecked(xp, theta, *problem)[1]
@@ -64,7 +66,9 @@ def test_reference_step(benchmark, name, problem):
     x = torch.from_numpy(problem[0]).contiguous(memory_format=torch.channels_last)
     y = torch.from_numpy(problem[1])
     optimiser = torch.optim.SGD(module.parameters(), 1e-4)
-    benchmark.group = STEP.format(name)
+    _describe_step(
+        benchmark, name, "PyTorch", aim=STEP_AIM, note="channels last", **_step_agreement(name, module, x, y)
+    )
 
     def step():
         optimiser.zero_grad()
@@ -75,55 +79,66 @@ def test_reference_step(benchmark, name, problem):
     benchmark(step)
 
 
-def measured(code):
-    """Run code in a process of its own: what it prints, and its peak memory in GB."""
-    between = (
-        "import resource, subprocess, sys; done = subprocess.run([sys.executable, '-c', sys.argv[1]], check=True, "
-        "capture_output=True, text=True); print(done.stdout, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    )
-    done = subprocess.run([sys.executable, "-c", between, code], capture_output=True, text=True, check=True)
-    printed, peak = done.stdout.rsplit(maxsplit=1)
-    return json.loads(printed), int(peak) * 1024 / 1e9
+def _describe_step(benchmark, name, by=OURS, **facts):
+    """Say what a step counts."""
+    path = "training step of the CNN" if name == "CNN" else f"training step of {name}"
+    counted = {"flops": PATHS[path].flops({"batch": BATCH}), "bytes": PATHS[path].bytes({"batch": BATCH})}
+    benchmark.group = STEP.format(name)
+    describe(benchmark, path, by, batch=BATCH, precision="float32", **counted, **facts)
+
+
+def _step_agreement(name, module, x, y):
+    """Compare the loss and the gradient's norm at our parameters; tests/peers compares whole gradients in float64."""
+    import torch
+
+    network = NETWORKS[name]()
+    theta = network.init(0).astype(np.float32)
+    module.load(torch.from_numpy(theta))
+    loss = ((module(x) - y) ** 2).mean() / 2
+    loss.backward()
+    theirs = np.array([float(loss), sum(float((each.grad**2).sum()) for each in module.parameters()) ** 0.5])
+    ours, gradient = network.gradient_unchecked(xp, theta, np.ascontiguousarray(x.numpy()), y.numpy())
+    difference = float(np.abs(np.array([ours, np.linalg.norm(gradient)]) / theirs - 1).max())
+    assert difference < 1e-4
+    return {"difference": difference, "tolerance": 1e-4}
 
 
 START = f"""
-import json, sys, time
+import sys
 import numpy as np
+sys.path.insert(0, {str(PEERS)!r})
 from simulate.networks import convolutional
 network = convolutional()
 theta = network.init(0).astype(np.float32)
 X = np.random.default_rng(0).standard_normal(({SAMPLES}, 3, 32, 32), dtype=np.float32)
-"""
-OURS = """
 network.gram(theta, X[:2])
-started = time.perf_counter()
-K = network.gram(theta, X)
-print(json.dumps([time.perf_counter() - started, float(np.linalg.norm(K)), float(K[3, 5])]))
 """
-TORCH = f"""
-sys.path.insert(0, {str(PEERS)!r})
-import torch
-from torch.func import grad, vmap
-from torch_networks import convolutional as function
-def output(theta, image): return function(theta, image[None])[0, 0]
-there = torch.from_numpy(theta), torch.from_numpy(X)
-each = vmap(grad(output), in_dims=(None, 0), chunk_size=250)
-each(there[0], there[1][:2])
-started = time.perf_counter()
-J = each(*there)
-K = J @ J.T
-print(json.dumps([time.perf_counter() - started, float(torch.linalg.norm(K)), float(K[3, 5])]))
-"""
+CALLS = {OURS: "network.gram(theta, X)", "torch.func": "gram(theta, X)"}
+# Two of PyTorch's rounds take minutes; with 8 of ours they give an interval.
+ROUNDS = {OURS: 8, "torch.func": 2}
 
 
 @pytest.mark.benchmark(group=GRAM)
-@pytest.mark.parametrize("route", [pytest.param(OURS, id="ours"), pytest.param(TORCH, id="torch", marks=has_torch)])
-def test_gram(benchmark, route):
-    (seconds, norm, entry), peak = benchmark.pedantic(measured, args=(START + route,), rounds=1)
-    benchmark.extra_info.update(seconds=seconds, peak_gb=peak, norm=norm, entry=entry)
+@pytest.mark.parametrize("by", [OURS, pytest.param("torch.func", marks=has_torch)])
+def test_gram(benchmark, by):
+    network = convolutional()
+    theta = network.init(0).astype(np.float32)
+    X = np.random.default_rng(0).standard_normal((SAMPLES, 3, 32, 32), dtype=np.float32)
+    route, compared = network.gram, {}
+    if by != OURS:
+        sys.path.insert(0, str(PEERS))
+        from gram_by_gradients import gram as route
 
-
-@has_torch
-def test_gram_matrices_agree():
-    ours, torch = (measured(START.replace(str(SAMPLES), "64") + route)[0] for route in (OURS, TORCH))
-    assert ours[1:] == pytest.approx(torch[1:], rel=1e-4)
+        few = X[:64]
+        theirs = route(theta, few)
+        difference = float(np.abs(network.gram(theta, few) - theirs).max() / np.abs(theirs).max())
+        assert difference < 1e-4
+        compared = {"difference": difference, "tolerance": 1e-4, "aim": GRAM_AIM}
+    preparing = "" if by == OURS else "from gram_by_gradients import gram"
+    memory = seconds_and_memory(f"{START}\n{preparing}\nbegin()\n{CALLS[by]}")
+    del memory["seconds"]
+    path = "Gram matrix of the CNN"
+    counted = {"flops": PATHS[path].flops({"n": SAMPLES}), "bytes": PATHS[path].bytes({"n": SAMPLES})}
+    describe(benchmark, path, by, n=SAMPLES, precision="float32", **counted, **compared, **memory)
+    route(theta, X[:2])
+    benchmark.pedantic(route, (theta, X), rounds=ROUNDS[by])

@@ -5,6 +5,7 @@ Run with ``pytest tests/benchmarks``; each group holds our time and its referenc
 
 import numpy as np
 import pytest
+from describing import describe
 
 import simulate
 
@@ -19,6 +20,7 @@ def _inputs():
 
 @pytest.mark.benchmark(group=f"{STEPS} steps of the second moment, n=2000, d=200: at most 2 x the products")
 def test_recursion(benchmark, X):
+    describe(benchmark, "20 steps of the second moment", n=2000, d=200, precision="float64")
     moments = benchmark(simulate.second_moments, X, np.eye(200), 1e-3, STEPS)
     assert moments.shape == (STEPS + 1, 200, 200)
 
@@ -26,6 +28,7 @@ def test_recursion(benchmark, X):
 @pytest.mark.benchmark(group=f"{STEPS} steps of the second moment, n=2000, d=200: at most 2 x the products")
 def test_reference_products(benchmark, X):
     """X M, Xᵀ (q∘X) and the two products with G."""
+    describe(benchmark, "20 steps of the second moment", "its products", "part", n=2000, d=200)
     M = np.eye(200)
     images, small = np.empty_like(X), np.empty_like(M)
     weighted = X * np.arange(1.0, 2001.0)[:, None]

@@ -7,6 +7,7 @@ import array_api_compat
 import numpy as np
 import pytest
 import scipy.linalg
+from describing import describe
 from isolated import seconds_and_peak
 
 import simulate
@@ -30,6 +31,7 @@ def _wide():
 @pytest.mark.benchmark(group=PRODUCT)
 def test_lanczos_product(benchmark, wide):
     moment, V = wide
+    describe(benchmark, "Lanczos product", n=20_000, d=200, precision="float64")
     benchmark(moment.apply, V)
 
 
@@ -43,6 +45,7 @@ def test_reference_products(benchmark, wide):
         np.matmul(Z, V, out=image)
         np.matmul(Z.T, image, out=result)
 
+    describe(benchmark, "Lanczos product", "two products", "part", n=20_000, d=200)
     benchmark(products)
 
 
@@ -65,6 +68,7 @@ def _search():
 def test_search_from_one_start(benchmark, search):
     moment, start, sweeps = search
     benchmark.extra_info["sweeps"] = sweeps
+    describe(benchmark, "search from one start", n=4000, d=100, precision="float64")
     benchmark(_alternate, moment, True, start)
 
 
@@ -78,6 +82,7 @@ def test_reference_sweeps(benchmark, search):
         for _ in range(sweeps):
             u = scipy.linalg.eigh((Z * ((Z @ u) ** 2)[:, None]).T @ Z, check_finite=False)[1][:, -1]
 
+    describe(benchmark, "search from one start", "products and eigenproblems", "part", n=4000, d=100)
     benchmark(reference)
 
 
@@ -97,4 +102,5 @@ assert found.failure_probability <= 1e-12, found
 print(time.perf_counter() - start)
 """
     seconds, peak = benchmark.pedantic(seconds_and_peak, args=(code,), rounds=1)
-    benchmark.extra_info.update(seconds=seconds, peak_gigabytes=peak)
+    benchmark.extra_info.update(seconds=seconds)
+    describe(benchmark, "certificates, process and all", n=80_000, d=200, peak_gigabytes=peak)

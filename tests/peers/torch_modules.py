@@ -7,6 +7,7 @@ import itertools
 import torch
 from torch import nn
 from torch.nn import functional
+from torch_networks import Reader
 
 
 class CNN(nn.Module):
@@ -22,6 +23,17 @@ class CNN(nn.Module):
         x = functional.max_pool2d(torch.relu(self.first(x)), 2)
         x = functional.max_pool2d(torch.relu(self.second(x)), 2)
         return self.last(torch.relu(self.hidden(x.flatten(1))))[:, 0]
+
+    @torch.no_grad()
+    def load(self, theta: torch.Tensor) -> None:
+        """Take the parameters of our network over."""
+        reader = Reader(theta)
+        for layer in (self.first, self.second):
+            _take_kernel(reader, layer)
+        # Ours flattens height, width, channels; PyTorch channels, height, width.
+        self.hidden.weight.copy_(reader.take(8, 8, 64, 128).permute(3, 2, 0, 1).flatten(1))
+        self.hidden.bias.copy_(reader.take(128))
+        _take_dense(reader, self.last)
 
 
 class Block(nn.Module):
@@ -44,6 +56,14 @@ class Block(nn.Module):
             x = torch.cat([smaller, torch.zeros_like(smaller)], 1)
         return torch.relu(inside + x)
 
+    def load(self, reader: Reader) -> None:
+        """Take the parameters of our block over."""
+        self.shifts[0] = reader.take()
+        _take_kernel(reader, self.first)
+        self.shifts[1:3] = reader.take(2)
+        _take_kernel(reader, self.second)
+        self.scale[0], self.shifts[3] = reader.take(), reader.take()
+
 
 class ResNet20(nn.Module):
     """As `simulate.networks.resnet(20)`."""
@@ -59,3 +79,25 @@ class ResNet20(nn.Module):
         """Apply the network to images; outputs (m,)."""
         x = self.blocks(torch.relu(self.first(x) + self.shifts[0]))
         return self.last(x.mean((2, 3)) + self.shifts[1])[:, 0]
+
+    @torch.no_grad()
+    def load(self, theta: torch.Tensor) -> None:
+        """Take the parameters of our network over."""
+        reader = Reader(theta)
+        _take_kernel(reader, self.first)
+        self.shifts[0] = reader.take()
+        for block in self.blocks:
+            block.load(reader)
+        self.shifts[1] = reader.take()
+        _take_dense(reader, self.last)
+
+
+def _take_kernel(reader: Reader, layer: nn.Conv2d) -> None:
+    layer.weight.copy_(reader.take(3, 3, layer.in_channels, layer.out_channels).permute(3, 2, 0, 1))
+    if layer.bias is not None:
+        layer.bias.copy_(reader.take(layer.out_channels))
+
+
+def _take_dense(reader: Reader, layer: nn.Linear) -> None:
+    layer.weight.copy_(reader.take(layer.in_features, layer.out_features).T)
+    layer.bias.copy_(reader.take(layer.out_features))
