@@ -320,7 +320,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path):
         assert process.stdout is not None
         process.stdout.close()
         process.stdout = None
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=300)
         assert (process.returncode, errors) == (0, "")
 
 
@@ -359,7 +359,7 @@ def test_the_interrupt_key_is_one_line_and_status_130(tmp_path):
         assert process.stdout.readline() == "slow\n"
         time.sleep(0.1)
         os.killpg(process.pid, signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=300)
         assert process.returncode == 130
         assert errors == "noise-geometry: interrupted; 2 of 4 claims are kept in mine\n"
     assert json.loads((tmp_path / "mine" / "manifest.json").read_text())["status"] == "interrupted"

@@ -77,7 +77,7 @@ def test_the_interrupt_key(server, tmp_path):
     with running(server.address, "cifar10") as process:
         wait_for(lambda: part.exists() and part.stat().st_size == len(ARCHIVE) // 2)
         os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
     assert (process.returncode, out) == (130, "")
     assert err == f"noise-geometry: interrupted; the same command goes on with {tmp_path / 'data' / FOLDER}\n"
     assert part.stat().st_size == len(ARCHIVE) // 2
@@ -90,7 +90,7 @@ def test_a_disk_that_is_full_is_one_line_and_nothing_is_left(server, tmp_path, l
         (tmp_path / "mine").write_bytes(ARCHIVE)
         arguments += ["--from", str(tmp_path / "mine")]
     with running(server.address, *arguments, largest=largest) as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
     assert (process.returncode, out) == (2, "")
     assert err == (
         f"noise-geometry: error: data_dir: expected to write {str(tmp_path / 'data' / FOLDER)!r}, got: File too large\n"

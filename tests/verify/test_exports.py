@@ -161,7 +161,7 @@ def test_latex_compiles(run, tmp_path):
     (tmp_path / "table.tex").write_text(document, encoding="ascii")
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "table.tex"],
-        cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=60, check=False,
+        cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:]
     assert "Missing character" not in (tmp_path / "table.log").read_text(errors="replace")
@@ -288,6 +288,6 @@ def test_the_shell_completes(words, offered):
     }
     done = subprocess.run(
         [sys.executable, "-c", "from verify.cli import main; main()"],
-        env=environment, capture_output=True, text=True, timeout=60, check=False, cwd=Path(cli.__file__).parents[1],
+        env=environment, capture_output=True, text=True, timeout=300, check=False, cwd=Path(cli.__file__).parents[1],
     )  # fmt: skip
     assert (set(done.stdout.split()), done.stderr) == (offered, "")

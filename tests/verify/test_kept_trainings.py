@@ -267,7 +267,7 @@ def test_a_killed_figure_goes_on_and_is_the_same(tmp_path, folder, monkeypatch):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "killed")], env=environment)
     try:
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + 300
         # The first network is trained, and the second has begun.
         while len(list(folder.glob("*.npz"))) < 2 and time.monotonic() < limit and process.poll() is None:
             time.sleep(0.005)

@@ -44,7 +44,7 @@ def address(tmp_path_factory):
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     ) as process:  # fmt: skip
         yield process.stdout.readline().strip()
-        process.communicate("", timeout=60)
+        process.communicate("", timeout=300)
 
 
 def test_claims_and_functions_give_the_same_bits_on_a_cluster(address, tmp_path):

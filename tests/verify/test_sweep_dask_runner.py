@@ -43,7 +43,7 @@ class Cluster:
         self.workers: list[subprocess.Popen[bytes]] = []
         file = folder / "scheduler.json"
         self._start("scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not file.exists() or not file.read_text():
             assert time.monotonic() < deadline, (folder / "log").read_text()
             time.sleep(0.05)
@@ -62,7 +62,7 @@ class Cluster:
         from distributed import Client
 
         with Client(self.address, timeout=30, set_as_default=False) as client:
-            client.wait_for_workers(count, timeout=60)
+            client.wait_for_workers(count, timeout=300)
 
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
         with (self._folder / "log").open("ab") as log:

@@ -305,11 +305,11 @@ def test_the_interrupt_key_leaves_a_store_that_goes_on(tmp_path):
         )  # fmt: skip
 
     running = start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not list((tmp_path / "kept" / "parts").glob("*.parquet")) and time.monotonic() < deadline:
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
-    out, complaint = running.communicate(timeout=60)
+    out, complaint = running.communicate(timeout=300)
     assert (running.returncode, out) == (130, "")
     kept = int(complaint.split("interrupted; ")[1].split(" of 300 points are kept in kept")[0])
     assert 0 < kept < 300
@@ -317,7 +317,7 @@ def test_the_interrupt_key_leaves_a_store_that_goes_on(tmp_path):
         before = store.table()
     assert len(before) == kept
     running = start()
-    out, complaint = running.communicate(timeout=60)
+    out, complaint = running.communicate(timeout=300)
     assert (running.returncode, complaint) == (0, "")
     assert out == "observe: 300 of 300 points observed; kept\n"
     with SweepStore.open(tmp_path / "kept", {"what": "observe"}) as store:
