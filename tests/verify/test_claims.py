@@ -287,16 +287,6 @@ def control(base: str, name: str) -> theory.Statement:
     return next(c.statement for c in theory.statement(base).controls if c.id == f"{base}:{name}")
 
 
-@pytest.mark.slow
-def test_a_control_of_3_3_in_the_quick_profile():
-    statement = control("3.3", "linear-eps")
-    verdict = theorem_3_3.judge(statement, context(1), Observations(context(1)), stop_early=True)
-    check_form(verdict)
-    assert (verdict.state, verdict.claim) == (State.VIOLATED, "3.3:linear-eps")
-    check_loss_witness(verdict.witness, statement)
-    assert verdict.plots == []
-
-
 def test_a_control_of_4_3_in_the_quick_profile():
     statement = control("4.3", "log-d")
     verdict = theorem_4_3.judge(statement, context(1), Profiles(context(1)), stop_early=True)
