@@ -61,8 +61,8 @@ class Race:
 
     @property
     def needs_reason(self) -> bool:
-        """Whether a reason is due: not faster than a peer that does the same, or short of the aim."""
-        return self.other.role == "peer" and (self.ratio.estimate < 1 or self.aim_reached in {MISSED, OPEN})
+        """Whether a reason is due: the estimate of a ratio to a peer is below 1, or short of the aim."""
+        return self.other.role == "peer" and self.ratio.estimate < max(1.0, self.aim or 0.0)
 
 
 def races(timings: Sequence[Timing], role: str = "peer") -> list[Race]:

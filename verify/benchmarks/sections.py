@@ -126,8 +126,10 @@ def _sizes(sizes: Mapping[str, float]) -> str:
 def _races(report: Report) -> Section:
     words = (
         "Ratios are the other program's time over ours, for the same work on the same data: the median over all pairs "
-        "of rounds, with the 95 % interval that inverts the rank-sum test. It covers the spread within a run; a repeat "
-        "run shows what lies beyond it. Spread: quartiles of the rounds beside their median.",
+        "of rounds, with the 95 % interval that inverts the rank-sum test; too few rounds give none. It covers the "
+        "spread within a run; a repeat run shows what lies beyond it.",
+        "Times are medians; those of ensembles are for a step of one replica. Spread: quartiles of the rounds beside "
+        "their median.",
     )
     header = ("What", "Beside", "Ours", "Theirs", "Ratio", "Spread, ours", "Spread, theirs", "Memory", "Results", "Aim")
     rows = tuple(_race_row(race) for race in report.races)
@@ -171,7 +173,7 @@ def _difference(timing: Timing) -> str:
 
 def _reasons(report: Report) -> Section:
     due = [race for race in report.races if race.needs_reason]
-    words = ("Where we are slower than other software, or an aim is not shown to be reached, and why.",)
+    words = ("Where we are slower than other software or short of an aim, by the estimated ratio, and why.",)
     rows = tuple(
         (
             Cell(race.group),
