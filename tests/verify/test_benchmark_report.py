@@ -171,7 +171,7 @@ def test_a_group_comes_from_the_file_that_has_most_of_it(saved):
     raced = saved(ours("ours", 1.0, "G"), peer("Peer", 2.0, "G"))
     found = report([alone, raced])
     assert [race.ratio.estimate for race in found.races] == [pytest.approx(2, rel=0.1)]
-    assert [len(part.timings) for part in found.parts] == [1, 2]
+    assert [len(extract.timings) for extract in found.extracts] == [1, 2]
 
 
 def test_repeats_agree_contradict_or_are_undecided(saved):

@@ -20,7 +20,7 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class Part:
+class Extract:
     """What is taken from one file.
 
     Attributes:
@@ -39,16 +39,17 @@ class Report:
     """The benchmark report.
 
     Attributes:
-        parts: one for each file.
+        extracts: one for each file.
         races: beside peers.
-        parts_raced: beside the parts that a path consists of.
+        beside_parts: beside the parts that a path consists of.
         floors: the time that the machine allows.
         growths: exponents.
+        seed: what fixed the resampling behind their intervals.
     """
 
-    parts: tuple[Part, ...]
+    extracts: tuple[Extract, ...]
     races: tuple[Race, ...]
-    parts_raced: tuple[Race, ...]
+    beside_parts: tuple[Race, ...]
     floors: tuple[Floor, ...]
     growths: tuple[Growth, ...]
     seed: int = field(default=0)
@@ -56,7 +57,7 @@ class Report:
     @property
     def timings(self) -> list[Timing]:
         """Every benchmark that is reported."""
-        return [timing for part in self.parts for timing in part.timings]
+        return [timing for extract in self.extracts for timing in extract.timings]
 
     @property
     def on_gpu(self) -> list[Timing]:
@@ -89,9 +90,9 @@ class Report:
         """
         described = {
             "schema": SCHEMA,
-            "files": [_file(part) for part in self.parts],
+            "files": [_file(extract) for extract in self.extracts],
             "races": [_race(race) for race in self.races],
-            "parts": [_race(race) for race in self.parts_raced],
+            "parts": [_race(race) for race in self.beside_parts],
             "floors": [_floor(floor) for floor in self.floors],
             "growth": [dataclasses.asdict(growth) for growth in self.growths],
             "gpu": [_timing(timing) for timing in self.on_gpu] or "not measured",
@@ -119,16 +120,16 @@ def report(files: Sequence[str | os.PathLike[str]], seed: int = 0) -> Report:
     if not files:
         raise VerifyError("json: expected at least one file that pytest --benchmark-json has written, got none")
     sessions = [read(file) for file in files]
-    parts = tuple(
-        Part(session, timings, machine(session.timings))
+    extracts = tuple(
+        Extract(session, timings, machine(session.timings))
         for session, timings in zip(sessions, _shared_out(sessions), strict=True)
     )
     return Report(
-        parts=parts,
-        races=_joined(races(part.timings) for part in parts),
-        parts_raced=_joined(races(part.timings, "part") for part in parts),
-        floors=_joined(floors(part.timings, part.rates) for part in parts),
-        growths=_joined(growths(part.timings, seed) for part in parts),
+        extracts=extracts,
+        races=_joined(races(extract.timings) for extract in extracts),
+        beside_parts=_joined(races(extract.timings, "part") for extract in extracts),
+        floors=_joined(floors(extract.timings, extract.rates) for extract in extracts),
+        growths=_joined(growths(extract.timings, seed) for extract in extracts),
         seed=seed,
     )
 
@@ -154,13 +155,13 @@ def _key(timing: Timing) -> str:
     return timing.group or f"alone: {timing.name}"
 
 
-def _file(part: Part) -> dict[str, Any]:
+def _file(extract: Extract) -> dict[str, Any]:
     return {
-        "file": part.session.file,
-        "when": part.session.when,
-        "environment": part.session.environment,
-        "gemm_flops": part.rates.gemm,
-        "bandwidth_bytes": part.rates.bandwidth,
+        "file": extract.session.file,
+        "when": extract.session.when,
+        "environment": extract.session.environment,
+        "gemm_flops": extract.rates.gemm,
+        "bandwidth_bytes": extract.rates.bandwidth,
     }
 
 

@@ -73,7 +73,7 @@ class Repeat:
             `files` of the repeat, `exit_code` and `agreements`.
         """
         described = {
-            "files": [part.session.file for part in self.after.parts],
+            "files": [extract.session.file for extract in self.after.extracts],
             "exit_code": self.exit_code,
             "agreements": [
                 {

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from verify.benchmarks.assembling import Part, Report
+from verify.benchmarks.assembling import Extract, Report
 from verify.benchmarks.comparing import Repeat
 from verify.benchmarks.races import Race
 from verify.benchmarks.reading import Timing
@@ -65,7 +65,7 @@ def sections(report: Report, compared: Repeat | None = None) -> list[Section]:
     if compared is not None:
         found.append(_repeat(compared))
     found += [_parts(report), _roofline(report), _growth(report), _memory(report), _gpu(report), _timings(report)]
-    return [*found, *(_environment(part, number) for number, part in enumerate(report.parts, start=1))]
+    return [*found, *(_environment(extract, number) for number, extract in enumerate(report.extracts, start=1))]
 
 
 def time_text(seconds: float) -> str:
@@ -208,7 +208,7 @@ def _repeat(compared: Repeat) -> Section:
     words = (
         f"{compared.headline().removeprefix('repeat: ')}. Runs contradict each other where one finds faster and the "
         "other slower, or one finds an aim reached and the other missed.",
-        "Repeat: " + ", ".join(part.session.file for part in compared.after.parts),
+        "Repeat: " + ", ".join(extract.session.file for extract in compared.after.extracts),
     )
     return Section("repeat", "A repeat run", words, ("What", "Beside", "First run", "Repeat", "Conclusions"), rows)
 
@@ -222,7 +222,7 @@ def _parts(report: Report) -> Section:
             _time(race.other),
             Cell(interval_text(_inverse(race.ratio)), 1 / race.ratio.estimate),
         )
-        for race in report.parts_raced
+        for race in report.beside_parts
     )
     words = ("Our time over that of the parts alone, such as the matrix products in it, done without anything around.",)
     header = ("What", "Parts", "Ours", "Parts alone", "Ours over parts")
@@ -234,7 +234,7 @@ def _inverse(ratio: Interval) -> Interval:
 
 
 def _roofline(report: Report) -> Section:
-    rates = [_rates(part) for part in report.parts]
+    rates = [_rates(extract) for extract in report.extracts]
     words = (
         *rates,
         "The floor is the larger of the operations at the rate of a large matrix product and the bytes at the rate of "
@@ -257,11 +257,11 @@ def _roofline(report: Report) -> Section:
     return Section("roofline", "Beside what the machine allows", words, header, rows)
 
 
-def _rates(part: Part) -> str:
-    parts = [f"matrix product {_engineering(rate, 'FLOP/s')} ({name})" for name, rate in part.rates.gemm.items()]
-    if part.rates.bandwidth is not None:
-        parts.append(f"copy {_engineering(part.rates.bandwidth, 'B/s')} read and written")
-    return f"{part.session.file}: {', '.join(parts) or 'the machine’s rates were not measured in this run'}."
+def _rates(extract: Extract) -> str:
+    parts = [f"matrix product {_engineering(rate, 'FLOP/s')} ({name})" for name, rate in extract.rates.gemm.items()]
+    if extract.rates.bandwidth is not None:
+        parts.append(f"copy {_engineering(extract.rates.bandwidth, 'B/s')} read and written")
+    return f"{extract.session.file}: {', '.join(parts) or 'the machine’s rates were not measured in this run'}."
 
 
 def _growth(report: Report) -> Section:
@@ -317,7 +317,7 @@ def _gpu(report: Report) -> Section:
 
 
 def _timings(report: Report) -> Section:
-    raced = {id(timing) for race in (*report.races, *report.parts_raced) for timing in (race.ours, race.other)}
+    raced = {id(timing) for race in (*report.races, *report.beside_parts) for timing in (race.ours, race.other)}
     others = [timing for timing in report.timings if id(timing) not in raced]
     rows = tuple(
         (Cell(timing.group or timing.path), Cell(timing.name), Cell(timing.by), _time(timing), Cell(_spread(timing)))
@@ -326,8 +326,8 @@ def _timings(report: Report) -> Section:
     return Section("timings", "Other timings", (), ("Group", "Benchmark", "By", "Time", "Spread"), rows)
 
 
-def _environment(part: Part, number: int) -> Section:
-    session, found = part.session, part.session.environment
+def _environment(extract: Extract, number: int) -> Section:
+    session, found = extract.session, extract.session.environment
     names = ("program", "python", "platform", "processor", "cpus")
     rows = [(name, found.get(name)) for name in names]
     rows += [("packages", _listed(found.get("packages"))), ("variables", _listed(found.get("variables")))]
