@@ -12,8 +12,8 @@ _REASONS = {
         "as for the CNN; and fixup's shifts, scales and sums are passes of their own through memory"
     ),
     (_SPECTRUM, "*"): (
-        "every route with a Gram matrix ends in the same eigendecomposition of K, which takes longer than ours takes "
-        "to make K: the ratio of Gram matrices is diluted; PyTorch's LAPACK (MKL) and NumPy's (OpenBLAS) differ besides"
+        "every route with a Gram matrix ends in the same eigendecomposition of K, which dilutes the ratio of the Gram "
+        "matrices alone; PyTorch's LAPACK (MKL) and NumPy's (OpenBLAS) differ besides"
     ),
     ("exact centred μ of a two-layer network", "nngeometry"): (
         "nngeometry contracts layer by layer as we do, from products of the same size"

@@ -294,7 +294,7 @@ def _memory(report: Report) -> Section:
             Cell(timing.by),
             Cell(_sizes(timing.sizes)),
             Cell(f"{_digits(timing.facts['peak_gigabytes'])} GB", timing.facts["peak_gigabytes"]),
-            Cell(f"{_digits(start)} GB" if (start := timing.facts.get("start_gigabytes")) else "", start),
+            *_before_and_added(timing),
         )
         for timing in report.timings
         if timing.facts.get("peak_gigabytes")
@@ -303,8 +303,17 @@ def _memory(report: Report) -> Section:
         "The highest memory of a process of its own that does it once, and what it had held before the work: the "
         "interpreter, libraries and data. 1 GB is 10⁹ bytes.",
     )
-    header = ("What", "By", "Sizes", "Peak", "Before")
+    header = ("What", "By", "Sizes", "Peak", "Before", "Added")
     return Section("memory", "Peak memory", words if rows else ("Not measured.",), header, rows)
+
+
+def _before_and_added(timing: Timing) -> tuple[Cell, Cell]:
+    """Split a peak into what was there before the work and what the work added."""
+    peak, start = timing.facts["peak_gigabytes"], timing.facts.get("start_gigabytes")
+    if start is None:
+        return Cell(""), Cell("")
+    added = max(0.0, peak - start)
+    return Cell(f"{_digits(start)} GB", start), Cell(f"{_digits(added)} GB", added)
 
 
 def _gpu(report: Report) -> Section:
