@@ -60,6 +60,7 @@ def alone(name: str, sizes: Sizes) -> dict[str, float]:
         Seconds and memory, as `isolated.seconds_and_memory` says.
     """
     return seconds_and_memory(f"""
+import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from hot_paths import PATHS
 work = PATHS[{name!r}].make({sizes!r})

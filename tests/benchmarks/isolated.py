@@ -50,6 +50,7 @@ seconds = time.perf_counter() - begun[0]
 print(json.dumps(dict(seconds=seconds, start_gigabytes=begun[1], peak_gigabytes=highest())))
 """
     between = "import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', sys.argv[1]]).returncode)"
-    done = subprocess.run([sys.executable, "-c", between, counted], capture_output=True, text=True, check=True)
+    # What goes wrong is said on the standard error stream.
+    done = subprocess.run([sys.executable, "-c", between, counted], stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
