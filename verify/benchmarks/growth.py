@@ -90,5 +90,6 @@ def _fit(path: str, axis: str, others: str, line: Sequence[Timing], generator: n
         for (low, before), (high, after) in pairwise(zip(values, medians, strict=True))
     ]
     flops = np.array([timing.facts.get("flops", 0.0) for timing in line])
-    counted = float(np.polyfit(np.log(values), np.log(flops), 1)[0]) if np.all(flops > 0) else None
+    # Rounded, so that a count that does not grow shows as 0.
+    counted = round(float(np.polyfit(np.log(values), np.log(flops), 1)[0]), 9) if np.all(flops > 0) else None
     return Growth(path, axis, tuple(values.tolist()), others, fitted, (min(slopes), max(slopes)), counted)
