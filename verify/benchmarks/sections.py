@@ -131,7 +131,7 @@ def _races(report: Report) -> Section:
         "Times are medians; those of ensembles are for a step of one replica. Spread: quartiles of the rounds beside "
         "their median.",
     )
-    header = ("What", "Beside", "Ours", "Theirs", "Ratio", "Spread, ours", "Spread, theirs", "Memory", "Results", "Aim")
+    header = ("What", "Beside", "Ratio", "Aim", "Ours", "Theirs", "Spread, ours", "Spread, theirs", "Memory", "Results")
     rows = tuple(_race_row(race) for race in report.races)
     return Section("races", "Beside other software", words if rows else ("No file has a race.",), header, rows)
 
@@ -143,14 +143,14 @@ def _race_row(race: Race) -> tuple[Cell, ...]:
     return (
         Cell(race.group),
         Cell(f"{race.other.by} ({note})" if note else race.other.by),
+        Cell(f"{interval_text(race.ratio)}: {race.conclusion}", race.ratio.estimate, _colour(race.conclusion)),
+        Cell(aim, None, _colour(race.aim_reached)),
         _time(race.ours),
         _time(race.other),
-        Cell(f"{interval_text(race.ratio)}: {race.conclusion}", race.ratio.estimate, _colour(race.conclusion)),
         Cell(_spread(race.ours)),
         Cell(_spread(race.other)),
         Cell(memory, None if math.isnan(race.memory_ratio) else race.memory_ratio),
         Cell(_difference(race.other)),
-        Cell(aim, None, _colour(race.aim_reached)),
     )
 
 

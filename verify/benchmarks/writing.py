@@ -74,7 +74,7 @@ def text(report: Report, stream: IO[str], compared: Repeat | None = None, width:
     from verify.report.terminal import collected, console_for
 
     console = console_for(stream, width)
-    shown = {"races": (0, 1, 2, 3, 4, 9), "reasons": (0, 1, 2, 3, 4), "repeat": (0, 1, 2, 3, 4)}
+    shown = {"races": (0, 1, 2, 3, 4, 5), "reasons": (0, 1, 2, 3, 4), "repeat": (0, 1, 2, 3, 4)}
     for section in sections(report, compared):
         if section.anchor not in shown or not section.rows:
             continue
