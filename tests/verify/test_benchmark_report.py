@@ -282,9 +282,16 @@ def test_what_is_slower_has_a_reason_or_lacks_one(saved):
     text = writing.markdown(found)
     assert text.count(NO_REASON) == 2
     assert "oneDNN" in text
-    assert "2 without a reason" in found.headline()
+    assert found.headline().startswith("bench: 4 races — 2 faster, 2 slower; 1 aim missed; 2 without a reason")
     missing = {race["other"]["by"]: race["reason_missing"] for race in found.to_dict()["races"]}
     assert missing == {"Peer": True, "Slow": True, "Slower": False, "PyTorch": False}
+
+
+def test_races_that_cannot_be_told_apart_are_counted_once(saved):
+    found = report([
+        saved(ours("ours", 1.0, "G"), peer("Same", 1.0, "G"), *(peer(f"P{i}", 3.0, "G") for i in range(3)))
+    ])
+    assert found.headline().startswith("bench: 4 races — 3 faster, 1 not told apart;")
 
 
 def test_a_gpu_is_reported_where_a_card_is_named_and_only_there(saved):

@@ -71,7 +71,7 @@ class Report:
             Such as "bench: 10 races — 8 faster, 2 slower; 1 aim missed; GPU not measured".
         """
         counted = Counter(race.conclusion for race in self.races)
-        words = [f"{counted[each]} {each}" for each in (FASTER, SLOWER, *sorted(counted - Counter((FASTER, SLOWER))))]
+        words = [f"{counted[each]} {each}" for each in (FASTER, SLOWER, *sorted(set(counted) - {FASTER, SLOWER}))]
         tally = ", ".join(word for word in words if not word.startswith("0 "))
         number = f"{len(self.races)} race{'' if len(self.races) == 1 else 's'}"
         missed = sum(race.aim_reached == MISSED for race in self.races)
