@@ -6,46 +6,26 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import sympy
 
 from theory import _requirements, _values, _writing
 from theory._errors import StatementError, shown, suggestion
 from theory._evaluate import check_supported, evaluate
+from theory._facts import Formulas, at_least, at_most, equal
+from theory._freezing import frozen, thawed
 from theory._notation import expression_text
-from theory._parse import parse
 from theory._proof import Proof
+from theory._quantities import QUANTITIES
 from theory._replacement import CONSTANTS, KINDS, coerce
+from theory._symbols import CONSTANT, quantity_symbol, symbol
 
 if TYPE_CHECKING:
     import numpy as np
 
-QUANTITIES = (
-    "moment",
-    "population_g",
-    "population_g_centred",
-    "mu",
-    "mu_olm",
-    "mu_two_layer",
-    "g_fixed",
-    "g_uniform",
-    "g_eigen",
-    "flat_to_sharp",
-    "loss_growth",
-    "parameter_ratio",
-    "stability_threshold",
-    "threshold_sum",
-    "flat_to_sharp_gd",
-)
 _MARKS = ("S", "D", "R")
 _EVALUATED = ("lower", "upper", "probability", "sample_size", "dimension")
-
-
-class _Frozen(NamedTuple):
-    """An expression as text."""
-
-    text: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +76,7 @@ class Statement:
         constants: what the constants C are: `none`, `absolute` or `may depend on eps` (then one for each condition).
         probability: the probability with which the bounds hold; None where they always do.
         controls: false variants.
+        depends_on: the ids of the statements that its proof uses.
         proof: the executed proof; None for an altered statement and for a conjecture without one.
         base: the id of the catalogue's statement it derives from, its own id if it is that.
         altered: whether a user changed it.
@@ -119,6 +100,7 @@ class Statement:
     constants: str = "none"
     probability: sympy.Expr | None = None
     controls: tuple[Control, ...] = ()
+    depends_on: tuple[str, ...] = ()
     proof: Proof | None = None
     base: str = ""
     altered: bool = False
@@ -136,16 +118,66 @@ class Statement:
                 raise StatementError(f"statement {self.id}: expected its own symbols only, got {', '.join(unknown)}")
         object.__setattr__(self, "controls", tuple(dataclasses.replace(c, origin=self) for c in self.controls))
         object.__setattr__(self, "base", self.base or self.id)
+        if self.proof is not None:
+            object.__setattr__(self, "proof", dataclasses.replace(self.proof, origin=self))
 
     def __getstate__(self) -> dict[str, Any]:
         # SymPy would simplify a pickled expression as it is restored, so that expressions travel as text.
-        return {name: _frozen(value) for name, value in self.__dict__.items()}
+        return {name: frozen(value) for name, value in self.__dict__.items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update({name: _thawed(value, state["symbols"]) for name, value in state.items()})
+        self.__dict__.update({name: thawed(value, state["symbols"]) for name, value in state.items()})
 
     def __repr__(self) -> str:
         return f"<Statement {self.id}: {_writing.claim_text(self)}>"
+
+    def claim(self) -> Formulas:
+        """Write the claim as relations.
+
+        Returns:
+            The quantity's symbol between its bounds, or equal to the one where both are the same.
+        """
+        quantity = quantity_symbol(self.quantity)
+        if self.lower is not None and self.lower == self.upper:
+            return (equal(quantity, self.lower),)
+        low = () if self.lower is None else (at_most(self.lower, quantity),)
+        return low if self.upper is None else (*low, at_most(quantity, self.upper))
+
+    def conditions(self, field: str) -> Formulas:
+        """Write the conditions on the number of samples or on the effective dimension as relations.
+
+        Args:
+            field: `sample_size` or `dimension`.
+
+        Returns:
+            One relation n >= C f or d_eff >= C f for each condition; C, or C1, C2, … where they may depend on ε.
+
+        Raises:
+            StatementError: for another field.
+        """
+        if field not in ("sample_size", "dimension"):
+            raise StatementError(f"conditions: expected sample_size or dimension, got {shown(field)}")
+        size = symbol("n" if field == "sample_size" else "d_eff")
+        before = 0 if field == "sample_size" else len(self.sample_size)
+        return tuple(
+            at_least(size, self._constant(before + number) * entry) for number, entry in enumerate(getattr(self, field))
+        )
+
+    def premises(self) -> dict[str, Formulas]:
+        """Collect what the proof may start from.
+
+        Returns:
+            Formulas by name: the statement's own conditions, and the claim and conditions of every statement that it
+            depends on.
+        """
+        from theory.catalogue import statement
+
+        own = {field: self.conditions(field) for field in ("sample_size", "dimension")}
+        for id in self.depends_on:
+            other = statement(id)
+            own[id] = other.claim()
+            own |= {f"{id}:{field}": other.conditions(field) for field in ("sample_size", "dimension")}
+        return {name: formulas for name, formulas in own.items() if formulas}
 
     def bounds(self, **values: float) -> tuple[float, float]:
         """Evaluate the lower and the upper bound.
@@ -265,6 +297,7 @@ class Statement:
             "summary": f"Statement {self.base}, altered by a user: {note}.",
             "provenance": {part: mark for part, mark in self.provenance.items() if part not in changed},
             "controls": (),
+            "depends_on": (),
             "proof": None,
             "altered": True,
             "change_note": note,
@@ -286,6 +319,12 @@ class Statement:
             Every field; expressions as text that `theory.parse` reads, controls and proof steps as dictionaries.
         """
         return _writing.to_dict(self)
+
+    def _constant(self, number: int) -> sympy.Expr:
+        """Return the constant of a condition."""
+        if self.constants == "none":
+            return sympy.S.One
+        return CONSTANT if self.constants == "absolute" else sympy.Symbol(f"C{number + 1}", positive=True)
 
     def _expressions(self) -> list[sympy.Expr]:
         """List every expression of the statement."""
@@ -324,17 +363,3 @@ class Statement:
             )
         needed = [symbol for symbol in self._symbols_in(*conditions) if symbol != name]
         return _values.scalars(self.id, self.symbols, needed, values)
-
-
-def _frozen(value: Any) -> Any:
-    """Turn the expressions in a field into text."""
-    if isinstance(value, sympy.Expr):
-        return _Frozen(expression_text(value))
-    return tuple(_frozen(entry) for entry in value) if type(value) is tuple else value
-
-
-def _thawed(value: Any, symbols: Mapping[str, str]) -> Any:
-    """Turn text back into expressions."""
-    if isinstance(value, _Frozen):
-        return parse(value.text, symbols)
-    return tuple(_thawed(entry, symbols) for entry in value) if type(value) is tuple else value

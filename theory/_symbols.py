@@ -7,6 +7,8 @@ from functools import cache
 
 import sympy
 
+from theory._quantities import QUANTITIES
+
 _PROBABILITY_LIKE = ("eps", "delta")
 # An alignment that is zero, no step taken, no flat share, a direction that one step of descent removes.
 _FROM_ZERO = ("A1", "A2", "t", "D", "R", "q")
@@ -37,6 +39,23 @@ class Domain:
     high: float
     closed: bool
     words: str
+
+
+CONSTANT = sympy.Symbol("C", positive=True)
+"""The absolute constant of a condition n ≥ C f."""
+
+
+@cache
+def quantity_symbol(quantity: str) -> sympy.Symbol:
+    """Return the symbol that stands for what a statement bounds.
+
+    Args:
+        quantity: one of the quantities of `Statement`.
+
+    Returns:
+        A real symbol of that name.
+    """
+    return sympy.Symbol(quantity, real=True)
 
 
 @cache
@@ -77,6 +96,34 @@ def domain(name: str) -> Domain:
         # At alpha = 0, the slope of a ReLU, and at A1 = 0 nothing is claimed, and the bounds say so.
         return Domain(0.0, infinity, True, "a finite number, at least 0")
     return Domain(0.0, infinity, False, "a positive finite number")
+
+
+def named(name: str, latex: str, **assumptions: bool) -> sympy.Symbol:
+    """Return a symbol that a proof introduces, and remember how LaTeX writes it.
+
+    Args:
+        name: a name that no other symbol with another notation has.
+        latex: a formula for mathematics mode.
+        **assumptions: what SymPy may assume of it, such as `positive=True`.
+
+    Returns:
+        The symbol.
+
+    Raises:
+        ValueError: where the name is written otherwise elsewhere.
+    """
+    if _LATEX.setdefault(name, latex) != latex:
+        raise ValueError(f"name: {name!r} is written {_LATEX[name]!r} elsewhere, got {latex!r}")
+    return sympy.Symbol(name, **assumptions)
+
+
+def latex_names() -> dict[str, str]:
+    """List the symbols whose notation is not their name.
+
+    Returns:
+        A formula for mathematics mode by name.
+    """
+    return {**{name: quantity.latex for name, quantity in QUANTITIES.items()}, **_LATEX}
 
 
 def latex_name(name: str) -> str:

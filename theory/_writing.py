@@ -7,44 +7,11 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from theory._notation import expression_latex, expression_text
+from theory._quantities import QUANTITIES
 
 if TYPE_CHECKING:
     from theory._statement import Statement
 
-_QUANTITY_TEXT = {
-    "moment": "E[(u·x)²(v·x)²]",
-    "population_g": "g",
-    "population_g_centred": "g_centred",
-    "mu": "μ(θ)",
-    "mu_olm": "μ(θ)",
-    "mu_two_layer": "μ(θ)",
-    "g_fixed": "g(θ; v_k)",
-    "g_uniform": "g(θ; v)",
-    "g_eigen": "g_centred(θ; u_i)",
-    "flat_to_sharp": "D_k(t)",
-    "loss_growth": "E L(t+1)/E L(t)",
-    "parameter_ratio": "P_k",
-    "stability_threshold": "β*",
-    "threshold_sum": "h(η*)",
-    "flat_to_sharp_gd": "D_k(t)",
-}
-_QUANTITY_LATEX = {
-    "moment": r"\mathbb{E}\bigl[(u^\top x)^2 (v^\top x)^2\bigr]",
-    "population_g": "g",
-    "population_g_centred": r"g_{\mathrm{centred}}",
-    "mu": r"\mu(\theta)",
-    "mu_olm": r"\mu(\theta)",
-    "mu_two_layer": r"\mu(\theta)",
-    "g_fixed": r"g(\theta; v_k)",
-    "g_uniform": r"g(\theta; v)",
-    "g_eigen": r"g_{\mathrm{centred}}(\theta; u_i)",
-    "flat_to_sharp": "D_k(t)",
-    "loss_growth": r"\mathbb{E} L(t+1) / \mathbb{E} L(t)",
-    "parameter_ratio": "P_k",
-    "stability_threshold": r"\beta^\star",
-    "threshold_sum": r"h(\eta^\star)",
-    "flat_to_sharp_gd": "D_k(t)",
-}
 _ESCAPES = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "^": r"\textasciicircum{}"}
 _ESCAPES |= {character: f"\\{character}" for character in "&%$#_"}
 _MATHS = {
@@ -85,7 +52,7 @@ def claim_text(statement: Statement) -> str:
     Returns:
         The quantity between its bounds.
     """
-    quantity = _QUANTITY_TEXT[statement.quantity]
+    quantity = QUANTITIES[statement.quantity].text
     if statement.lower is not None and statement.lower == statement.upper:
         return f"{quantity} = {expression_text(statement.lower)}"
     left = "" if statement.lower is None else f"{expression_text(statement.lower)} ≤ "
@@ -192,7 +159,7 @@ def _conditions(statement: Statement) -> list[str]:
 
 def _claim(statement: Statement) -> str:
     """Write the bounds around the quantity."""
-    quantity = _QUANTITY_LATEX[statement.quantity]
+    quantity = QUANTITIES[statement.quantity].latex
     if statement.lower is not None and statement.lower == statement.upper:
         return f"{quantity} = {expression_latex(statement.lower)}"
     left = "" if statement.lower is None else rf"{expression_latex(statement.lower)} \le "

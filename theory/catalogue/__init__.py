@@ -16,6 +16,7 @@ _BUILDERS = {
     "C.1": ("lemma_c1", "build"),
     "C.2": ("lemma_c2", "build"),
     "C.2-centred": ("lemma_c2", "build_centred"),
+    "C.4": ("lemma_c4", "build"),
     "3.2": ("theorem_3_2", "build"),
     "3.3": ("theorem_3_3", "build"),
     "3.3-star": ("conjecture_3_3_star", "build"),

@@ -28,23 +28,29 @@ Example:
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import pairwise
 
 import sympy
+from sympy.core.relational import Relational
 
-from theory._inequalities import is_identity, is_nonnegative
+from theory._facts import Fact, Formulas, between, ends, equal, shows
+from theory._inequalities import is_identity
 from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
-from theory._symbols import symbol
+from theory._symbols import named, quantity_symbol
+from theory.catalogue._row_sums import CONDITION, T, delta, eps, n, spread_steps
 
-eps, delta, n = (symbol(name) for name in ("eps", "delta", "n"))
-
+MU = quantity_symbol("mu")
 LOWER = 1 - eps
 UPPER = 1 + eps
-CONDITION = sympy.log(n / delta) / eps**2
-# How far the row sums a_i may lie from their common value for the bounds to follow.
-SPREAD = eps / (2 + eps)
+# Residuals and row sums, entry by entry; the two traces; the two means, and the extremes of what they average.
+_INDEX = sympy.Symbol("i", integer=True, positive=True)
+_R, _A = sympy.IndexedBase("r", real=True)[_INDEX], sympy.IndexedBase("a", positive=True)[_INDEX]
+_NOISE = named("noise_trace", r"\operatorname{Tr}(\Sigma_1 G)", positive=True)
+_SQUARE = named("fisher_square", r"\|G\|_F^2", positive=True)
+_TOP = named("residual_mean", r"\langle a \rangle_{r^2}", positive=True)
+_BOTTOM = named("plain_mean", r"\langle a \rangle", positive=True)
+_LEAST, _MOST = (named(f"{end}_row_sum", rf"\{end} a", positive=True) for end in ("min", "max"))
 
 
 def build() -> Statement:
@@ -84,6 +90,7 @@ def build() -> Statement:
         constants="absolute",
         probability=1 - delta,
         controls=_controls(),
+        depends_on=("C.4",),
         proof=_proof(),
     )
 
@@ -116,162 +123,188 @@ def _proof() -> Proof:
         Step(
             "Tr(Σ₁G) = r²ᵀa/n² and ‖G‖²_F = Σ aᵢ/n² with a = (K∘K)1",
             proved,
-            trace_identity,
-            "K = JJᵀ; traces of matrix products of any size up to cyclic order, then Tr(D A) = Σ rᵢ² Aᵢᵢ",
-        ),
-        Step(
-            "μ = n r²ᵀa/(‖r‖² Σ aᵢ), entry by entry",
-            proved,
-            partial(gram_identity, 3, 2, 1),
+            Fact("traces", (equal(_NOISE, total(_R**2 * _A) / n**2), equal(_SQUARE, total(_A) / n**2))),
+            traces,
+            note="K = JJᵀ; traces of matrix products of any size up to cyclic order, then entry by entry for a "
             "symbolic Jacobian (3×2) and residual",
         ),
         Step(
-            "min aᵢ ≤ Σ wᵢaᵢ ≤ max aᵢ for weights wᵢ = rᵢ²/‖r‖² and for wᵢ = 1/n",
+            "μ = n r²ᵀa/(‖r‖² Σ aᵢ)",
             proved,
-            partial(weighted_mean_between, 1),
-            "three symbolic weights and values; the sum has the same form for any number",
+            Fact("form", (equal(MU, n * total(_R**2 * _A) / (total(_R**2) * total(_A))),)),
+            quotient_of_traces,
+            ("traces",),
+            "the definition μ = Tr(Σ₁G)/(2L ‖G‖²_F) with 2L = ‖r‖²/n; sums of any length",
         ),
         Step(
-            "aᵢ within (1 ± t)A for all i gives (1 − t)/(1 + t) ≤ μ ≤ (1 + t)/(1 − t)",
+            "μ is a quotient of two means of the aᵢ, each between the least and the largest of them",
             proved,
-            partial(quotient_between, 1),
-            "μ is a quotient of two such means; 0 < t < 1, A > 0",
-        ),
-        Step(
-            "t = ε/(2 + ε) gives 1 − ε ≤ μ ≤ 1 + ε",
-            proved,
-            partial(bounds_from_spread, LOWER, UPPER, SPREAD),
-            "0 < ε < 1; the upper bound is met exactly",
+            Fact("means", (equal(MU, _TOP / _BOTTOM), *between(_LEAST, _TOP, _MOST), *between(_LEAST, _BOTTOM, _MOST))),
+            weighted_means,
+            ("form",),
+            "the weights rᵢ²/‖r‖² and 1/n are non-negative and sum to one; three symbolic weights and values, the sums "
+            "have the same form for any number",
         ),
         *spread_steps(),
+        Step(
+            "(1 − t)/(1 + t) ≤ μ ≤ (1 + t)/(1 − t)",
+            proved,
+            Fact("quotient", between((1 - T) / (1 + T), MU, (1 + T) / (1 - T))),
+            quotient_between,
+            ("means", "row sums"),
+            "0 < t < 1; corners of the square of the two means",
+        ),
+        Step(
+            "with a single sample μ = 1",
+            proved,
+            Fact("one sample", (equal(MU, 1),)),
+            single_sample,
+            ("form",),
+            "n = 1, which Lemma C.4 leaves out",
+        ),
+        Step(
+            "1 − ε ≤ μ ≤ 1 + ε",
+            proved,
+            Fact("bounds", between(LOWER, MU, UPPER)),
+            bounds_from_spread,
+            ("quotient", "spread", "one sample"),
+            "0 < ε < 1; the upper bound is met exactly",
+        ),
     ))
 
 
-def spread_steps() -> tuple[Step, ...]:
-    """List the steps from the conditions to the spread of the row sums, which Theorem 3.5 needs as well.
-
-    Returns:
-        The steps, in order.
-    """
-    return (
-        Step(
-            "t ≥ ε/3, so a condition in t² is one in ε² with 9 times the constant",
-            StepStatus.PROVED,
-            partial(spread_at_least, SPREAD, eps / 3),
-            "0 < ε < 1",
-        ),
-        Step(
-            "w.p. ≥ 1 − δ all aᵢ lie within (1 ± t)A if n and d_eff are at least C log(n/δ)/t²",
-            StepStatus.CITED,
-            None,
-            "Laurent & Massart, Adaptive estimation of a quadratic functional by model selection, Ann. Statist. 28 "
-            "(2000), Lemma 1, for ‖xᵢ‖², for xᵢᵀSxᵢ and, given xᵢ, for the sum over j ≠ i of (xᵢ·xⱼ)²; 6n events",
-        ),
-    )
-
-
-def trace_identity(extra: int = 0) -> bool:
-    """Show Tr(JᵀDJ JᵀJ) = Tr(D K²) and Tr((JᵀJ)²) = Tr(K²) by cyclic order, and (K²)ᵢᵢ = aᵢ.
+def total(entries: sympy.Expr) -> sympy.Expr:
+    """Write a sum over the samples.
 
     Args:
-        extra: how many surplus factors JᵀJ to put into the noise; none is right.
+        entries: an expression in entries with the index i.
 
     Returns:
-        Whether the identity holds.
+        The sum over i = 1, …, n, as it stands.
+    """
+    return sympy.Sum(entries, (_INDEX, 1, n))
+
+
+def traces(conclusion: Formulas) -> bool:
+    """Show Tr(Σ₁G) = Σ rᵢ²aᵢ/n² and Tr(G²) = Σ aᵢ/n².
+
+    Args:
+        conclusion: the two identities.
+
+    Returns:
+        Whether Tr(JᵀDJ JᵀJ) = Tr(D K²) and Tr((JᵀJ)²) = Tr(K²) by cyclic order, and both hold entry by entry.
     """
     rows, columns = sympy.symbols("rows columns", integer=True, positive=True)
     J, D = sympy.MatrixSymbol("J", rows, columns), sympy.MatrixSymbol("D", rows, rows)
     K = J * J.T
-    noise = _same_trace([J.T, D, J, J.T, J] + [J.T, J] * extra, [D, *K.args, *K.args])
-    fisher = _same_trace([J.T, J, J.T, J], [*K.args, *K.args])
-    entries = sympy.Matrix(3, 3, lambda i, j: sympy.Symbol(f"K{min(i, j)}{max(i, j)}"))
-    squares = [sum(entries[i, j] ** 2 for j in range(3)) for i in range(3)]
-    return noise and fisher and all(is_identity((entries**2)[i, i], squares[i]) for i in range(3))
+    cyclic = _same_trace([J.T, D, J, J.T, J], [D, *K.args, *K.args])
+    cyclic &= _same_trace([J.T, J, J.T, J], [*K.args, *K.args])
+    return cyclic and all(_entry_by_entry(formula) for formula in conclusion)
 
 
-def gram_identity(samples: int, parameters: int, power: int) -> bool:
-    """Compare μ by its definition with the Gram formula; power is that of the residuals' squares.
+def quotient_of_traces(conclusion: Formulas, traces: Formulas) -> bool:
+    """Divide the traces.
 
     Args:
-        samples: the number of rows of J.
-        parameters: the number of its columns.
-        power: the power of the squared residuals in the Gram formula; one is right.
+        conclusion: the form of μ.
+        traces: Tr(Σ₁G) and ‖G‖²_F as sums.
 
     Returns:
-        Whether the identity holds.
+        Whether μ, by its definition, is the claimed quotient; the sums stay as they are, whatever their length.
     """
-    J = sympy.Matrix(samples, parameters, lambda i, j: sympy.Symbol(f"J{i}{j}", real=True))
-    r = sympy.Matrix(sympy.symbols(f"r0:{samples}", real=True))
-    noise = J.T * sympy.diag(*[entry**2 for entry in r]) * J / samples
-    fisher = J.T * J / samples
-    definition = (noise * fisher).trace() / (r.dot(r) / samples * (fisher * fisher).trace())
-    a = [sum((J[i, :] * J[j, :].T)[0] ** 2 for j in range(samples)) for i in range(samples)]
-    weighted = sum(r[i] ** (2 * power) * a[i] for i in range(samples))
-    numerator, denominator = sympy.fraction(definition)
-    return bool(sympy.expand(numerator * r.dot(r) * sum(a) - samples * weighted * denominator) == 0)
+    (claimed,) = conclusion
+    definition = (_NOISE / (total(_R**2) / n * _SQUARE)).xreplace({formula.lhs: formula.rhs for formula in traces})
+    atoms = {part: sympy.Dummy(positive=True) for part in definition.atoms(sympy.Sum) | claimed.atoms(sympy.Sum)}
+    return shows(claimed, {}, {MU: definition.xreplace(atoms)} | atoms)
 
 
-def weighted_mean_between(sign: int) -> bool:
-    """Show that Σ wᵢaᵢ − min a and max a − Σ wᵢaᵢ are sums of non-negative terms.
+def weighted_means(conclusion: Formulas, form: Formulas) -> bool:
+    """Show that μ is a quotient of two means, and that a mean lies between the extremes.
 
     Args:
-        sign: the sign of what the values lack to the maximum; plus one is right.
+        conclusion: μ as a quotient, and both means between the least and the largest value.
+        form: μ as a quotient of sums.
 
     Returns:
-        Whether every term is seen to be non-negative.
+        Whether the quotients are the same, and the inequalities hold for any three weights and values.
     """
-    w = sympy.symbols("w0:3", nonnegative=True)
-    excess = sympy.symbols("s0:3", nonnegative=True)
-    end = sympy.Symbol("m", real=True)
-    above = sum(weight * (end + s) for weight, s in zip(w, excess, strict=True)) - end * sum(w)
-    below = end * sum(w) - sum(weight * (end - sign * s) for weight, s in zip(w, excess, strict=True))
-    return bool(sympy.expand(above).is_nonnegative and sympy.expand(below).is_nonnegative)
+    quotient, *bounds = conclusion
+    top, bottom = total(_R**2 * _A) / total(_R**2), total(_A) / n
+    same_quotient = shows(quotient, {}, {MU: form[0].rhs, _TOP: top, _BOTTOM: bottom})
+    gap, shares = sympy.Symbol("gap", positive=True), sympy.symbols("x0:3", positive=True)
+    weights = sympy.symbols("w0:3", positive=True)
+    values = [_LEAST + gap * share for share in shares]
+    mean = sum(w * a for w, a in zip(weights, values, strict=True)) / sum(weights)
+    box = dict.fromkeys((_LEAST, gap, *weights), (0, None)) | dict.fromkeys(shares, (0, 1))
+    equal_weights = mean.xreplace(dict.fromkeys(weights, sympy.S.One))
+    within = {_TOP: mean, _BOTTOM: equal_weights, _MOST: _LEAST + gap}
+    return same_quotient and all(shows(formula, box, within) for formula in bounds)
 
 
-def quotient_between(sign: int) -> bool:
-    """Bound the quotient of two means in [(1 − t)A, (1 + t)A] by its values at the corners.
+def quotient_between(conclusion: Formulas, means: Formulas, row_sums: Formulas) -> bool:
+    """Bound the quotient of two means by its values at the corners.
 
     Args:
-        sign: the sign of t in both denominators; plus one is right.
+        conclusion: the bounds, in t.
+        means: μ as a quotient of means, and the means between the extremes.
+        row_sums: the values between 1 − t and 1 + t, in units of their expectation.
 
     Returns:
-        Whether both bounds hold.
+        Whether both bounds hold for 0 < t < 1.
     """
-    t, A, x, y = sympy.symbols("t A x y", positive=True)
-    low, high = (1 - t) * A, (1 + t) * A
-    box = {t: (0, 1), A: (0, None), x: (0, 1), y: (0, 1)}
-    top, bottom = low + x * (high - low), low + y * (high - low)
-    upper, lower = (1 + t) / (1 - sign * t), (1 - t) / (1 + sign * t)
-    return is_nonnegative(upper - top / bottom, box) and is_nonnegative(top / bottom - lower, box)
+    x, y = sympy.symbols("x y", positive=True)
+    extremes = dict(zip((_LEAST, _MOST), ends(row_sums), strict=True))
+    quotient, above, below = means[0], ends(means[1:3]), ends(means[3:])
+    values = {part: low + share * (high - low) for part, share, (low, high) in ((_TOP, x, above), (_BOTTOM, y, below))}
+    mu = quotient.rhs.xreplace(values).xreplace(extremes)
+    box = {T: (0, 1), x: (0, 1), y: (0, 1)}
+    return quotient.lhs == MU and all(shows(formula, box, {MU: mu}) for formula in conclusion)
 
 
-def bounds_from_spread(lower: sympy.Expr, upper: sympy.Expr, spread: sympy.Expr) -> bool:
-    """Show that the quotients at this spread lie within the claimed bounds, the upper one exactly.
+def single_sample(conclusion: Formulas, form: Formulas) -> bool:
+    """Evaluate μ at one sample.
 
     Args:
-        lower: the claimed lower bound, in ε.
-        upper: the claimed upper bound, in ε.
-        spread: t as a function of ε.
+        conclusion: its value.
+        form: μ as a quotient of sums.
+
+    Returns:
+        Whether the quotient has that value.
+    """
+    return shows(conclusion[0], {}, {MU: form[0].rhs.subs(n, 1).doit()})
+
+
+def bounds_from_spread(conclusion: Formulas, quotient: Formulas, spread: Formulas, single: Formulas) -> bool:
+    """Show that the bounds at this t lie within the claimed ones, the upper one exactly, and so does a single sample.
+
+    Args:
+        conclusion: the claimed bounds, in ε.
+        quotient: the bounds in t.
+        spread: what t is.
+        single: μ where there is one sample.
 
     Returns:
         Whether both bounds follow.
     """
+    lower, upper = conclusion
+    low, high = (end.xreplace({T: spread[0].rhs}) for end in ends(quotient))
     box = {eps: (0, 1)}
-    exact = is_identity((1 + spread) / (1 - spread), upper)
-    return exact and is_nonnegative((1 - spread) / (1 + spread) - lower, box)
+    alone = all(shows(formula, box, {MU: single[0].rhs}) for formula in conclusion)
+    return alone and shows(lower, box, {MU: low}) and upper.lhs == MU and is_identity(upper.rhs, high)
 
 
-def spread_at_least(spread: sympy.Expr, least: sympy.Expr) -> bool:
-    """Show spread ≥ least on 0 < ε < 1.
-
-    Args:
-        spread: t as a function of ε.
-        least: what it is claimed to exceed.
-
-    Returns:
-        Whether it does.
-    """
-    return is_nonnegative(spread - least, {eps: (0, 1)})
+def _entry_by_entry(formula: Relational) -> bool:
+    """Compare both sides at three samples and two parameters."""
+    count = 3
+    J = sympy.Matrix(count, 2, lambda i, j: sympy.Symbol(f"J{i}{j}", real=True))
+    r = sympy.symbols(f"r0:{count}", real=True)
+    K = J * J.T
+    noise, fisher = J.T * sympy.diag(*[entry**2 for entry in r]) * J / count, J.T * J / count
+    entries = {_R.base[i + 1]: r[i] for i in range(count)}
+    entries |= {_A.base[i + 1]: sum(K[i, j] ** 2 for j in range(count)) for i in range(count)}
+    left, right = (side.subs(n, count).doit().xreplace(entries) for side in formula.args)
+    definitions = {_NOISE: (noise * fisher).trace(), _SQUARE: (fisher * fisher).trace()}
+    return shows(formula.func(left, right, evaluate=False), {}, definitions)
 
 
 def _same_trace(left: list[sympy.Expr], right: list[sympy.Expr]) -> bool:
