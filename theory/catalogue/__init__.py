@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # id → module and the function in it that builds the statement, in the order in which they are listed.
 _BUILDERS = {
+    "E.2": ("lemma_e2", "build"),
     "C.1": ("lemma_c1", "build"),
     "C.2": ("lemma_c2", "build"),
     "C.2-centred": ("lemma_c2", "build_centred"),
