@@ -126,32 +126,40 @@ def _places(node: sympy.Basic) -> Iterator[tuple[str, sympy.Basic]]:
         yield "constant", node + 1
         if node:
             yield "sign", -node
-        return
+    elif not isinstance(node, sympy.Piecewise):
+        yield from _signs(node)
+        yield from _power_places(node) if node.is_Pow else _below(node)
+
+
+def _signs(node: sympy.Basic) -> Iterator[tuple[str, sympy.Basic]]:
+    """Turn the sign of each term, or of the whole; factors of a product turn it already."""
     if node.is_Add:
         for term in node.args:
             yield "sign", node - 2 * term
     elif isinstance(node, sympy.Expr) and not node.is_Mul:
         yield "sign", -node
-    if node.is_Pow:
-        if node.exp.is_Rational:
-            yield "exponent", node.base ** (node.exp + 1)
-            yield "exponent", node.base ** (node.exp - 1)
-        else:
-            for kind, other in _places(node.exp):
-                yield kind, node.base**other
-        for kind, other in _places(node.base):
-            yield kind, other**node.exp
-        return
+
+
+def _power_places(node: sympy.Pow) -> Iterator[tuple[str, sympy.Basic]]:
+    """Change the exponent, or something below a power."""
+    if node.exp.is_Rational:
+        yield "exponent", node.base ** (node.exp + 1)
+        yield "exponent", node.base ** (node.exp - 1)
+    else:
+        for kind, other in _places(node.exp):
+            yield kind, node.base**other
+    for kind, other in _places(node.base):
+        yield kind, other**node.exp
+
+
+def _below(node: sympy.Basic) -> Iterator[tuple[str, sympy.Basic]]:
+    """Square a symbol, or change one argument of anything else."""
     if isinstance(node, sympy.Symbol | sympy.Indexed):
         yield "exponent", node**2
         return
-    if isinstance(node, sympy.Sum):
-        for kind, other in _places(node.function):
-            yield kind, sympy.Sum(other, *node.limits)
-        return
-    if isinstance(node, sympy.Piecewise):
-        return
-    for position, argument in enumerate(node.args):
+    # Only the summand of a sum, not its index or its limits.
+    changeable = node.args[:1] if isinstance(node, sympy.Sum) else node.args
+    for position, argument in enumerate(changeable):
         for kind, other in _places(argument):
             yield kind, node.func(*node.args[:position], other, *node.args[position + 1 :])
 
@@ -171,9 +179,9 @@ def main(ids: list[str]) -> int:
             continue
         found = list(mutants(statement))
         survivors = [mutant for mutant in found if not mutant.rejected]
-        print(f"{statement.id}: {len(found) - len(survivors)} of {len(found)} rejected")
+        sys.stdout.write(f"{statement.id}: {len(found) - len(survivors)} of {len(found)} rejected\n")
         for mutant in survivors:
-            print(f"    {mutant.fact}: {mutant.before}  →  {mutant.after}")
+            sys.stdout.write(f"    {mutant.fact}: {mutant.before}  →  {mutant.after}\n")
     return 0
 
 

@@ -1,69 +1,113 @@
-"""The proofs: every step is executed and comes out as it claims; what is wrong or breaks fails."""
+"""The proofs: every step is executed and comes out as it claims, and they are chains; what is wrong or breaks fails."""
 
 from __future__ import annotations
+
+import dataclasses
+import pickle
 
 import pytest
 import sympy
 
 import theory
 from theory import Proof, Step, StepStatus
+from theory._facts import Fact, at_least, at_most, below, between, ends, equal, follows, replaced, shows
 from theory._inequalities import is_identity, is_nonnegative, is_positive
 
-STEPS = [(s.id, step) for s in theory.statements() if s.proof for step in s.proof.steps]
+PROVED = [statement for statement in theory.statements() if statement.proof]
+x, y = sympy.symbols("x y", positive=True)
+FACT = Fact("fact", (at_most(x, y),))
 
 
-@pytest.mark.parametrize(("id", "step"), STEPS, ids=[f"{id}: {step.title}" for id, step in STEPS])
-def test_every_step_comes_out_as_it_claims(id, step):
-    result = step.execute()
-    assert result.status is step.status is result.claimed
-    assert result.error == ""
-    assert result.title == step.title
-    assert result.note
+def failed(results):
+    return [(result.gives.name, result.error) for result in results if result.status is StepStatus.FAILED]
 
 
-def test_a_proof_runs_all_its_steps():
-    proof = theory.statement("4.3").proof
-    results = proof.run()
-    assert [result.status for result in results] == [step.status for step in proof.steps]
-    assert StepStatus.FAILED not in {result.status for result in results}
+@pytest.mark.parametrize("statement", PROVED, ids=lambda statement: statement.id)
+def test_every_step_comes_out_as_it_claims(statement):
+    results = statement.proof.run()
+    assert failed(results) == []
+    for step, result in zip(statement.proof.steps, results, strict=True):
+        assert result.status is step.status is result.claimed
+        assert (result.title, result.gives, result.uses, result.remark) == (
+            *(step.title, step.gives, step.uses, step.remark),
+        )
+        assert result.note
 
 
-def test_only_probability_is_cited():
-    cited = {id for id, step in STEPS if step.status is StepStatus.CITED}
-    assert cited == {"3.2", "3.3", "3.5", "4.2", "4.2-lower", "4.3"}
-    distinct = {step.title for _, step in STEPS if step.status is StepStatus.CITED}
-    # One for 3.3 and 3.5, the net and the tail bound of 4.2, the deviation in 4.2-lower, and events A and B of 4.3.
-    assert len(distinct) == 6
+@pytest.mark.parametrize("statement", PROVED, ids=lambda statement: statement.id)
+def test_a_proof_concludes_the_statement_and_no_other(statement):
+    assert statement.proof.steps[-1].gives.formulas == statement.claim()
+    if statement.lower is not None:
+        other = dataclasses.replace(statement, lower=statement.lower + 1, upper=None, controls=())
+    else:
+        other = dataclasses.replace(statement, upper=statement.upper + 1, controls=())
+    last = other.proof.run()[-1]
+    assert (last.status, last.error) == (StepStatus.FAILED, "does not conclude the statement's own claim")
 
 
-def test_each_statement_that_is_proved_ends_in_executed_steps():
-    assert all(any(step.run for step in s.proof.steps) for s in theory.statements() if s.proof)
+@pytest.mark.parametrize("statement", PROVED, ids=lambda statement: statement.id)
+def test_a_proof_depends_on_what_its_statement_says(statement):
+    used = {name.split(":")[0] for step in statement.proof.steps for name in step.uses}
+    assert used & {other.id for other in theory.statements()} == set(statement.depends_on)
 
 
-def test_theorem_3_2_contains_the_proof_of_4_2():
-    titles = [step.title for step in theory.statement("3.2").proof.steps]
-    assert titles[4:] == [step.title for step in theory.statement("4.2").proof.steps]
+@pytest.mark.parametrize("statement", PROVED, ids=lambda statement: statement.id)
+def test_no_step_can_be_left_out(statement):
+    for number, step in enumerate(statement.proof.steps[:-1]):
+        if step.remark:
+            continue
+        steps = statement.proof.steps[:number] + statement.proof.steps[number + 1 :]
+        shorter = Proof(
+            tuple(
+                dataclasses.replace(other, check=lambda *formulas: True) if other.check else other for other in steps
+            ),
+            statement,
+        )
+        assert any(step.gives.name in error for _, error in failed(shorter.run()))
+
+
+def test_statements_travel_with_their_proofs():
+    for statement in PROVED:
+        assert pickle.loads(pickle.dumps(statement)).proof is statement.proof  # noqa: S301 (our own bytes)
+    with pytest.raises(TypeError, match="without a statement"):
+        pickle.dumps(Proof(()))
 
 
 @pytest.mark.parametrize("outcome", [False, None, 1, "True", sympy.false, sympy.Symbol("x")])
 def test_what_is_not_true_fails(outcome):
-    result = Step("t", StepStatus.PROVED, lambda: outcome).execute()
+    result = Step("t", StepStatus.PROVED, FACT, lambda formulas: outcome).execute({})
     assert result.status is StepStatus.FAILED
     assert result.claimed is StepStatus.PROVED
     assert result.error
 
 
-@pytest.mark.parametrize("status", [StepStatus.PROVED, StepStatus.CHECKED])
+@pytest.mark.parametrize("status", [StepStatus.PROVED, StepStatus.CHECKED, StepStatus.CITED])
 def test_true_succeeds(status):
-    assert Step("t", status, lambda: True).execute().status is status
-    assert Step("t", status, lambda: sympy.true).execute().status is status
+    assert Step("t", status, FACT, lambda formulas: True).execute({}).status is status
+    assert Step("t", status, FACT, lambda formulas: sympy.true).execute({}).status is status
+
+
+def test_a_cited_step_fails_where_its_illustration_contradicts_it():
+    assert Step("t", StepStatus.CITED, FACT, None).execute({}).status is StepStatus.CITED
+    assert Step("t", StepStatus.CITED, FACT, lambda formulas: False).execute({}).status is StepStatus.FAILED
+
+
+def test_a_check_is_given_the_conclusion_and_what_it_uses():
+    seen = []
+    other = Fact("other", (equal(x, y),))
+    proof = Proof((
+        Step("first", StepStatus.PROVED, other, lambda formulas: True),
+        Step("second", StepStatus.PROVED, FACT, lambda *formulas: bool(seen.append(formulas)) or True, ("other",)),
+    ))
+    assert failed(proof.run()) == []
+    assert seen == [(FACT.formulas, other.formulas)]
 
 
 def test_a_step_that_breaks_fails_and_the_others_still_run():
     proof = Proof((
-        Step("breaks", StepStatus.PROVED, lambda: 1 / 0),
-        Step("holds", StepStatus.CHECKED, lambda: True),
-        Step("cited", StepStatus.CITED, None, "a book"),
+        Step("breaks", StepStatus.PROVED, Fact("a", ()), lambda formulas: 1 / 0),
+        Step("holds", StepStatus.CHECKED, Fact("b", ()), lambda *formulas: True, ("a",)),
+        Step("cited", StepStatus.CITED, Fact("c", ()), None, ("b",), "a book"),
     ))
     first, second, third = proof.run()
     assert (first.status, first.error) == (StepStatus.FAILED, "ZeroDivisionError: division by zero")
@@ -71,21 +115,68 @@ def test_a_step_that_breaks_fails_and_the_others_still_run():
     assert third.status is StepStatus.CITED
 
 
+def test_chains_that_do_not_hold_together():
+    def step(name: str, *uses: str, remark: bool = False) -> Step:
+        return Step(name, StepStatus.PROVED, Fact(name, FACT.formulas), lambda *formulas: True, uses, "", remark)
+
+    assert failed(Proof((step("a"), step("b", "a"))).run()) == []
+    assert failed(Proof((step("a", remark=True), step("b"))).run()) == []
+    assert failed(Proof((step("a"), step("b"))).run()) == [("a", "nothing that follows uses it")]
+    assert failed(Proof((step("b", "a"), step("a"))).run())[0] == ("b", "uses a, which nothing before it gives")
+    assert ("a", "gives a again") in failed(Proof((step("a"), step("a"), step("b", "a"))).run())
+    statement = theory.statement("C.2")
+    assert failed(Proof((step("a"), step("b", "a")), statement).run()) == [
+        ("b", "does not conclude the statement's own claim")
+    ]
+
+
 @pytest.mark.parametrize(
-    ("status", "run"),
+    ("status", "check"),
+    [(StepStatus.PROVED, None), (StepStatus.CHECKED, None), (StepStatus.FAILED, None), (StepStatus.FAILED, bool)],
+)
+def test_steps_that_make_no_sense(status, check):
+    with pytest.raises(ValueError, match="step 't'"):
+        Step("t", status, FACT, check)
+
+
+@pytest.mark.parametrize(
+    ("formula", "shown"),
     [
-        (StepStatus.PROVED, None),
-        (StepStatus.CHECKED, None),
-        (StepStatus.CITED, lambda: True),
-        (StepStatus.FAILED, None),
+        (at_most(x, 1), True),
+        (at_most(1, x), False),
+        (at_least(1, x), True),
+        (at_least(x, 1), False),
+        (below(x, 2), True),
+        (below(2, x), False),
+        (sympy.StrictGreaterThan(2, x, evaluate=False), True),
+        (sympy.StrictGreaterThan(x, 2, evaluate=False), False),
+        (equal((x**2 - 1) / (x - 1), x + 1), True),
+        (equal(x, 1), False),
     ],
 )
-def test_steps_that_make_no_sense(status, run):
-    with pytest.raises(ValueError, match="step 't'"):
-        Step("t", status, run)
+def test_relations_are_shown_on_a_box(formula, shown):
+    assert shows(formula, {x: (0, 1)}) is shown
 
 
-x, y = sympy.symbols("x y", positive=True)
+def test_relations_stand_as_they_were_written():
+    assert at_most(1, 2) != sympy.true
+    assert replaced(at_most(x, y), {x: sympy.Integer(1), y: sympy.Integer(2)}).args == (1, 2)
+    assert ends(between(0, x, y)) == (0, y)
+    with pytest.raises(ValueError, match="expected low"):
+        ends((at_least(x, 0), at_most(x, 1)))
+    with pytest.raises(ValueError, match="one middle"):
+        ends((at_most(0, x), at_most(y, 1)))
+    with pytest.raises(TypeError, match="expected a relation"):
+        shows(sympy.Ne(x, y, evaluate=False), {})
+
+
+def test_one_inequality_follows_from_another():
+    box = {x: (0, None), y: (0, None)}
+    assert follows(at_most(x, 2 * y), at_most(x, y), box)
+    assert not follows(at_most(x, y), at_most(x, 2 * y), box)
+    assert follows(at_least(y, x), at_most(x, y), box)
+    assert follows(equal(x, y), equal(x + 1, y + 1), box)
+    assert not follows(equal(x, y), at_most(x, y), box)
 
 
 @pytest.mark.parametrize(
