@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 # id → module and the function in it that builds the statement, in the order in which they are listed.
 _BUILDERS = {
     "E.2": ("lemma_e2", "build"),
+    "E.3": ("lemma_e3", "build"),
     "C.1": ("lemma_c1", "build"),
     "C.2": ("lemma_c2", "build"),
     "C.2-centred": ("lemma_c2", "build_centred"),
     "C.4": ("lemma_c4", "build"),
+    "C.5": ("lemma_c5", "build"),
     "3.2": ("theorem_3_2", "build"),
     "3.3": ("theorem_3_3", "build"),
     "3.3-star": ("conjecture_3_3_star", "build"),
