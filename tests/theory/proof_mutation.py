@@ -35,17 +35,26 @@ class Mutant:
         id: the statement.
         fact: the fact whose formula is changed.
         kind: sign, exponent, constant or direction.
-        before: the formula as it stands in the proof.
-        after: the changed formula.
+        original: the formula as it stands in the proof.
+        changed: the changed formula.
         rejected: "by its step", "further down", or "" where it survived.
     """
 
     id: str
     fact: str
     kind: str
-    before: str
-    after: str
+    original: Relational
+    changed: Relational
     rejected: str
+
+    def row(self) -> dict[str, str]:
+        """Write it as a row of a table.
+
+        Returns:
+            Text by column.
+        """
+        plain = {"id": self.id, "fact": self.fact, "kind": self.kind}
+        return {**plain, "before": str(self.original), "after": str(self.changed), "rejected": self.rejected}
 
 
 def changed(formula: Relational) -> Iterator[tuple[str, Relational]]:
@@ -83,7 +92,7 @@ def mutants(statement: theory.Statement) -> Iterator[Mutant]:
             for kind, other in changed(formula):
                 formulas = tuple(other if k == number else f for k, f in enumerate(step.gives.formulas))
                 rejected = judged(statement, step, formulas, known)
-                yield Mutant(statement.id, step.gives.name, kind, str(formula), str(other), rejected)
+                yield Mutant(statement.id, step.gives.name, kind, formula, other, rejected)
 
 
 def judged(statement: theory.Statement, step: Step, formulas: Formulas, known: dict[str, Formulas]) -> str:
@@ -181,7 +190,7 @@ def main(ids: list[str]) -> int:
         survivors = [mutant for mutant in found if not mutant.rejected]
         sys.stdout.write(f"{statement.id}: {len(found) - len(survivors)} of {len(found)} rejected\n")
         for mutant in survivors:
-            sys.stdout.write(f"    {mutant.fact}: {mutant.before}  →  {mutant.after}\n")
+            sys.stdout.write(f"    {mutant.fact}: {mutant.original}  →  {mutant.changed}\n")
     return 0
 
 
