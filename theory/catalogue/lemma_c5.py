@@ -24,11 +24,23 @@ Example:
 
 from __future__ import annotations
 
-from theory._statement import Control, Statement
-from theory._symbols import symbol
-from theory.catalogue.lemma_e3 import CONDITION
+import sympy
 
-eps, delta, d = (symbol(name) for name in ("eps", "delta", "d"))
+from theory._facts import Fact, Formulas, at_most, between, ends, equal, shows
+from theory._inequalities import is_identity, is_nonnegative
+from theory._proof import Proof, Step, StepStatus
+from theory._statement import Control, Statement
+from theory._symbols import named, quantity_symbol, symbol
+from theory.catalogue._logarithms import rational_logarithms
+from theory.catalogue.lemma_e3 import CONDITION, ERROR
+
+eps, delta, n, d = (symbol(name) for name in ("eps", "delta", "n", "d"))
+
+RATIO = quantity_symbol("variance_ratio")
+LOWER = 1 - eps
+UPPER = 1 + eps
+# The Rayleigh quotient of the whitened inputs' error along w = S^{1/2}u, the least and the largest eigenvalue.
+_RAYLEIGH = named("rayleigh_quotient", r"\frac{w^\top (\hat S_z - I) w}{|w|^2}", real=True)
 
 
 def build() -> Statement:
@@ -59,11 +71,13 @@ def build() -> Statement:
             "n": "the number of samples",
             "d": "the dimension of the inputs",
         },
-        lower=1 - eps,
-        upper=1 + eps,
+        lower=LOWER,
+        upper=UPPER,
         sample_size=(CONDITION,),
         probability=1 - delta,
         controls=_controls(),
+        depends_on=("E.3",),
+        proof=_proof(),
     )
 
 
@@ -80,3 +94,110 @@ def _controls() -> tuple[Control, ...]:
             {"sample_size": ["75*(d + log(1/delta))/eps"]},
         ),
     )
+
+
+def _proof() -> Proof:
+    proved = StepStatus.PROVED
+    return Proof((
+        Step(
+            "uᵀŜu/uᵀSu = 1 + wᵀ(Ŝ_z − I)w/|w|² with w = S^{1/2}u and xᵢ = S^{1/2}zᵢ",
+            proved,
+            Fact("whitening", (equal(RATIO, 1 + _RAYLEIGH),)),
+            whitened_ratio,
+            note="the zᵢ are standard Gaussian vectors; symbolic S^{1/2} (2×2) and zᵢ (three of them)",
+        ),
+        Step(
+            "a Rayleigh quotient is at most the operator norm, on both sides",
+            proved,
+            Fact("rayleigh", between(-ERROR, _RAYLEIGH, ERROR)),
+            rayleigh_within_norm,
+            note="in the eigenvectors' coordinates; three eigenvalues, sums have the same form for any number",
+        ),
+        Step(
+            "‖Ŝ_z − I‖ ≤ ε",
+            proved,
+            Fact("error", (at_most(ERROR, eps),)),
+            lemma_applies,
+            ("E.3", "E.3:sample_size", "sample_size"),
+            "Lemma E.3 for the zᵢ: its condition is met",
+        ),
+        Step(
+            "1 − ε ≤ uᵀŜu/uᵀSu ≤ 1 + ε",
+            proved,
+            Fact("bounds", between(LOWER, RATIO, UPPER)),
+            ratio_within,
+            ("whitening", "rayleigh", "error"),
+            "for all u at once, since the norm speaks of all w; both bounds are met exactly",
+        ),
+    ))
+
+
+def whitened_ratio(conclusion: Formulas) -> bool:
+    """Write the ratio in whitened inputs.
+
+    Args:
+        conclusion: the ratio by the Rayleigh quotient.
+
+    Returns:
+        Whether the identity holds for a symmetric root (2×2), three inputs and any u.
+    """
+    a, b, c = sympy.symbols("a b c", real=True)
+    root = sympy.Matrix([[a, b], [b, c]])
+    z = sympy.Matrix(3, 2, lambda i, j: sympy.Symbol(f"z{i}{j}", real=True))
+    u = sympy.Matrix(sympy.symbols("u0:2", real=True))
+    x, w = z * root, root * u
+    ratio = (u.T * x.T * x * u)[0] / 3 / (u.T * root * root * u)[0]
+    rayleigh = (w.T * (z.T * z / 3 - sympy.eye(2)) * w)[0] / w.dot(w)
+    return conclusion[0].lhs == RATIO and shows(conclusion[0], {}, {RATIO: ratio, _RAYLEIGH: rayleigh})
+
+
+def rayleigh_within_norm(conclusion: Formulas) -> bool:
+    """Bound a weighted mean of eigenvalues by the largest of them in size.
+
+    Args:
+        conclusion: the quotient between minus the norm and the norm.
+
+    Returns:
+        Whether both bounds hold for three eigenvalues anywhere between them.
+    """
+    shares, squares = sympy.symbols("s0:3", positive=True), sympy.symbols("w0:3", positive=True)
+    eigenvalues = [ERROR * (2 * share - 1) for share in shares]
+    mean = sum(k * w for k, w in zip(eigenvalues, squares, strict=True)) / sum(squares)
+    box = {ERROR: (0, None)} | dict.fromkeys(shares, (0, 1)) | dict.fromkeys(squares, (0, None))
+    return all(shows(formula, box, {_RAYLEIGH: mean}) for formula in conclusion)
+
+
+def lemma_applies(conclusion: Formulas, lemma: Formulas, asked: Formulas, own: Formulas) -> bool:
+    """Take Lemma E.3, whose condition the own one implies.
+
+    Args:
+        conclusion: the bound on the error.
+        lemma: what Lemma E.3 claims.
+        asked: its condition.
+        own: the condition at hand.
+
+    Returns:
+        Whether the bound is the lemma's and the own condition asks for no less.
+    """
+    room, box = rational_logarithms(own[0].rhs - asked[0].rhs)
+    enough = own[0].lhs == asked[0].lhs == n and is_nonnegative(room, {eps: (0, 1), d: (1, None), **box})
+    return enough and conclusion == lemma
+
+
+def ratio_within(conclusion: Formulas, whitening: Formulas, rayleigh: Formulas, error: Formulas) -> bool:
+    """Put the bound on the error into the ratio.
+
+    Args:
+        conclusion: the bounds on the ratio.
+        whitening: the ratio by the Rayleigh quotient.
+        rayleigh: the quotient between minus the norm and the norm.
+        error: the bound on the norm.
+
+    Returns:
+        Whether both bounds are those at the largest norm, exactly.
+    """
+    worst = {error[0].lhs: error[0].rhs}
+    extremes = [whitening[0].rhs.xreplace({_RAYLEIGH: end.xreplace(worst)}) for end in ends(rayleigh)]
+    claimed = ends(conclusion)
+    same_ends = all(is_identity(own, extreme) for own, extreme in zip(claimed, extremes, strict=True))
+    return conclusion[0].rhs == whitening[0].lhs == RATIO and same_ends
