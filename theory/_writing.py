@@ -1,4 +1,4 @@
-"""How a statement is written down: one line of text, LaTeX, and values for JSON."""
+"""How a statement is written down: one line of text, LaTeX, Markdown, and values for JSON."""
 
 from __future__ import annotations
 
@@ -6,25 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
+from theory._formulas import chains_latex, formula_latex
 from theory._notation import expression_latex, expression_text
+from theory._proof_writing import markdown_text, proof_markdown, step_dict
+from theory._prose import latex_text
 from theory._quantities import QUANTITIES
 
 if TYPE_CHECKING:
-    from theory._statement import Statement
+    from collections.abc import Sequence
 
-_ESCAPES = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "^": r"\textasciicircum{}"}
-_ESCAPES |= {character: f"\\{character}" for character in "&%$#_"}
-_MATHS = {
-    "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\varepsilon", "η": r"\eta", "θ": r"\theta",
-    "κ": r"\kappa", "λ": r"\lambda", "μ": r"\mu", "ρ": r"\rho", "σ": r"\sigma", "Σ": r"\Sigma", "∇": r"\nabla",
-    "ℝ": r"\mathbb{R}",
-    "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "≈": r"\approx", "∈": r"\in", "∞": r"\infty", "→": r"\to", "±": r"\pm",
-    "·": r"\cdot", "×": r"\times", "−": "-", "‖": r"\|", "√": r"\surd", "⟨": r"\langle", "⟩": r"\rangle",
-    "²": "^2", "³": "^3", "⁴": "^4", "⁸": "^8", "ᵀ": r"^\top", "⁻": "^-", "½": r"\tfrac12",
-    "₀": "_0", "₁": "_1", "₂": "_2", "ᵢ": "_i", "ⱼ": "_j", "ₖ": "_k", "ₙ": "_n",
-    "~": r"\sim", "…": r"\ldots", "Ŝ": r"\hat S", "★": r"\star",
-}  # fmt: skip
-_TYPOGRAPHY = {"–": "--", "—": "---", "’": "'", "“": "``", "”": "''", "é": r"\'e", "ö": r"\"o"}
+    from theory._proof import StepResult
+    from theory._statement import Statement
 
 
 def field_text(value: Any) -> str:
@@ -69,9 +61,31 @@ def latex(statement: Statement) -> str:
     Returns:
         The fragment, in ASCII.
     """
-    lines = [
-        rf"\paragraph{{{latex_text(f'{statement.kind.capitalize()} {statement.id}')} ({latex_text(statement.title)}).}}"
-    ]
+    return rf"\paragraph{{{latex_text(heading(statement))}.}}" + "\n" + latex_body(statement)
+
+
+def heading(statement: Statement) -> str:
+    """Name a statement.
+
+    Args:
+        statement: the statement.
+
+    Returns:
+        Such as "Theorem 3.3 (loss alignment of the linear model)".
+    """
+    return f"{statement.kind.capitalize()} {statement.id} ({statement.title})"
+
+
+def latex_body(statement: Statement) -> str:
+    """Write hypotheses, conditions and claim as a LaTeX fragment without a heading.
+
+    Args:
+        statement: the statement.
+
+    Returns:
+        The fragment, in ASCII.
+    """
+    lines = []
     if statement.hypotheses:
         items = [rf"  \item {latex_text(hypothesis)}" for hypothesis in statement.hypotheses]
         lines += [r"Assume", r"\begin{itemize}", *items, r"\end{itemize}"]
@@ -81,22 +95,37 @@ def latex(statement: Statement) -> str:
     return "\n".join(lines) + "\n"
 
 
-def latex_text(text: str) -> str:
-    """Escape plain text for LaTeX, its mathematical characters included.
+def markdown(statement: Statement, results: Sequence[StepResult] | None = None) -> str:
+    """Write a statement and its proof in Markdown, with formulas in LaTeX between dollars.
 
     Args:
-        text: any text.
+        statement: the statement.
+        results: what became of each step of its proof; None where it was not run.
 
     Returns:
-        The text for use outside formulas.
+        A section: heading, summary, hypotheses, conditions, claim, provenance, dependencies, proof and controls.
     """
-    pieces = []
-    for character in text:
-        if character in _MATHS:
-            pieces.append(rf"\ensuremath{{{_based(_MATHS[character])}}}")
-        else:
-            pieces.append({**_ESCAPES, **_TYPOGRAPHY}.get(character, character))
-    return "".join(pieces)
+    lines = [f"## {markdown_text(heading(statement))}", "", markdown_text(statement.summary), ""]
+    if statement.hypotheses:
+        lines += ["Assume", "", *(f"- {markdown_text(hypothesis)}" for hypothesis in statement.hypotheses), ""]
+    conditions = [each for field in ("sample_size", "dimension") for each in statement.conditions(field)]
+    if conditions:
+        lines += ["If", "", *(f"$$ {formula_latex(condition)} $$\n" for condition in conditions)]
+    if statement.probability is not None:
+        lines += [f"then with probability at least ${expression_latex(statement.probability)}$", ""]
+    elif conditions:
+        lines += ["then", ""]
+    lines += [f"$$ {formula} $$\n" for formula in chains_latex(statement.claim())]
+    marks = ", ".join(f"{part} [{mark}]" for part, mark in statement.provenance.items())
+    lines += [f"Source: {markdown_text(statement.source)}.", ""]
+    lines += [f"Provenance: {markdown_text(marks)}. {markdown_text(statement.provenance_note)}".rstrip(), ""]
+    if statement.depends_on:
+        lines += [f"Rests on {', '.join(statement.depends_on)}.", ""]
+    lines += [proof_markdown(statement, results)] if statement.proof else []
+    if statement.controls:
+        lines += ["False variants, which must be refuted:", ""]
+        lines += [f"- {_control_markdown(control)}" for control in to_dict(statement)["controls"]]
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def to_dict(statement: Statement) -> dict[str, Any]:
@@ -112,6 +141,7 @@ def to_dict(statement: Statement) -> dict[str, Any]:
     described: dict[str, Any] = {name: getattr(statement, name) for name in (*plain, "change_note")}
     described |= {name: dict(getattr(statement, name)) for name in ("provenance", "symbols")}
     described["hypotheses"] = list(statement.hypotheses)
+    described["depends_on"] = list(statement.depends_on)
     for name in ("lower", "upper", "probability"):
         value = getattr(statement, name)
         described[name] = None if value is None else expression_text(value)
@@ -121,9 +151,17 @@ def to_dict(statement: Statement) -> dict[str, Any]:
         {"id": control.id, "reason": control.reason, "changes": {k: _plain(v) for k, v in control.changes.items()}}
         for control in statement.controls
     ]
-    steps = statement.proof.steps if statement.proof else ()
-    described["proof"] = [{"title": step.title, "status": str(step.status), "note": step.note} for step in steps]
+    described["proof"] = [step_dict(step) for step in (statement.proof.steps if statement.proof else ())]
     return described
+
+
+def _control_markdown(control: dict[str, Any]) -> str:
+    """Say what a false variant changes, and why it is false."""
+    changes = "; ".join(
+        f"{name}: {'; '.join(value) or 'no condition' if isinstance(value, list) else value}"
+        for name, value in control["changes"].items()
+    )
+    return f"`{control['id']}` ({markdown_text(changes)}): {markdown_text(control['reason'])}"
 
 
 def _plain(value: Any) -> Any:
@@ -131,11 +169,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(entry) for entry in value]
     return expression_text(value) if isinstance(value, sympy.Basic) else value
-
-
-def _based(formula: str) -> str:
-    """Give an exponent or index an empty base, since its own base lies outside the formula."""
-    return "{}" + formula if formula[0] in "^_" else formula
 
 
 def _conditions(statement: Statement) -> list[str]:
