@@ -18,6 +18,7 @@ _BUILDERS = {
     "C.1": ("lemma_c1", "build"),
     "C.2": ("lemma_c2", "build"),
     "C.2-centred": ("lemma_c2", "build_centred"),
+    "C.3": ("lemma_c3", "build"),
     "C.4": ("lemma_c4", "build"),
     "C.5": ("lemma_c5", "build"),
     "3.2": ("theorem_3_2", "build"),
