@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from verify.verdict import Verdict
 
 STATEMENTS = (
-    *("C.1", "C.2", "C.2-centred", "3.2", "3.3", "3.3-star", "3.5", "4.2", "4.2-lower", "4.3"),
+    *("E.2", "E.3"),
+    *("C.1", "C.2", "C.2-centred", "C.3", "C.4", "C.5"),
+    *("3.2", "3.3", "3.3-star", "3.5", "4.2", "4.2-lower", "4.3"),
     *("5.1", "5.2", "5.2-growth", "5.2-parameters", "5.2-threshold", "5.2-threshold-sharp", "5.3"),
 )
 OBSERVATIONS = ("digits",)
@@ -151,6 +153,16 @@ def _judge_moments(statement: theory.Statement, context: Context) -> tuple[Verdi
     return verdict, controls, pd.DataFrame(rows)
 
 
+def _judge_lemma(statement: theory.Statement, context: Context) -> tuple[Verdict, list[Verdict], pd.DataFrame]:
+    """Judge a lemma with explicit constants, on data sets of its own."""
+    from verify.claims._trials import Observations
+
+    claim = importlib.import_module(f"verify.claims.{_LEMMAS[statement.quantity]}")
+    observations = Observations(context)
+    judge_one = partial(claim.judge, context=context, observations=observations)
+    return *_with_controls(judge_one, statement), observations.table()
+
+
 def _judge_escape(statement: theory.Statement, context: Context) -> tuple[Verdict, list[Verdict], pd.DataFrame]:
     """Judge a statement of Section 5 on what the designs of the run have in common."""
     from verify.escape_data import EscapeData
@@ -181,6 +193,14 @@ _ESCAPE = {
     "flat_to_sharp_gd": "proposition_5_3",
 }
 """Quantities of Section 5 and the modules that judge statements about them."""
+_LEMMAS = {
+    "quadratic_form": "lemma_e2",
+    "covariance_error": "lemma_e3",
+    "squared_length": "lemma_c3",
+    "row_sum": "lemma_c4",
+    "variance_ratio": "lemma_c5",
+}
+"""Quantities of the lemmas with explicit constants and the modules that judge statements about them."""
 _JUDGES: dict[str, Callable[[theory.Statement, Context], tuple[Verdict, list[Verdict], pd.DataFrame]]] = {
     "mu": _judge_loss,
     "g_fixed": _judge_directions,
@@ -188,6 +208,7 @@ _JUDGES: dict[str, Callable[[theory.Statement, Context], tuple[Verdict, list[Ver
     **dict.fromkeys(("g_uniform", "mu_olm"), _judge_uniform),
     **dict.fromkeys(("moment", "population_g", "population_g_centred"), _judge_moments),
     **dict.fromkeys(_ESCAPE, _judge_escape),
+    **dict.fromkeys(_LEMMAS, _judge_lemma),
 }
 """Who judges statements about a quantity."""
 JUDGED_CONSTANTS = {
@@ -196,8 +217,13 @@ JUDGED_CONSTANTS = {
     "g_fixed": "may depend on eps",
     "g_uniform": "may depend on eps",
     "mu_olm": "may depend on eps",
+    **dict.fromkeys(_LEMMAS, "none"),
 }
 """Quantities whose statements have constants in their conditions, and the constants that can always be judged."""
+_BOUND_DIMENSION = {"mu", "mu_two_layer", "row_sum"}
+"""Quantities whose statements may have conditions on d_eff."""
+_WITHOUT_CONDITIONS = {"mean_deviation", "quadratic_form", "fourth_moment_deviation", "squared_length"}
+"""Quantities whose statements hold for every number of samples."""
 
 
 def _check_statement(statement: theory.Statement) -> None:
@@ -208,15 +234,18 @@ def _check_statement(statement: theory.Statement) -> None:
         raise VerifyError(f"statement {statement.id}: expected a lower or an upper bound, got neither")
     if statement.hypotheses != theory.statement(statement.base).hypotheses:
         raise VerifyError(f"hypotheses: expected those of {statement.base}, which the data follow, got others")
-    if statement.quantity not in {"mu", "mu_two_layer"} and statement.dimension:
+    if statement.quantity not in _BOUND_DIMENSION and statement.dimension:
         raise VerifyError(f"dimension: expected no condition on d_eff in statement {statement.base}, got one")
     if statement.quantity not in JUDGED_CONSTANTS:
         if statement.sample_size or statement.probability is not None:
             field = "sample_size" if statement.sample_size else "probability"
             raise VerifyError(f"{field}: expected none in the deterministic statement {statement.base}, got one")
         return
+    if statement.quantity in _WITHOUT_CONDITIONS and statement.sample_size:
+        raise VerifyError(f"sample_size: expected none in statement {statement.base}, got one")
     _check_conditions(statement)
-    expected = {"absolute", JUDGED_CONSTANTS[statement.quantity]}
+    judged = JUDGED_CONSTANTS[statement.quantity]
+    expected = {judged} if judged == "none" else {"absolute", judged}
     if statement.constants not in expected:
         known = " or ".join(repr(name) for name in sorted(expected))
         raise VerifyError(f"constants: expected {known} for statement {statement.base}, got {statement.constants!r}")
