@@ -41,7 +41,8 @@ _CONSTANTS = {sympy.S.Infinity: (r"\infty", "∞"), sympy.S.NegativeInfinity: (r
 _CONSTANTS |= {sympy.S.Pi: (r"\pi", "π"), sympy.S.Exp1: ("e", "e"), sympy.S.true: (r"\text{true}", "true")}
 _CONSTANTS |= {sympy.S.false: (r"\text{false}", "false")}
 # Letters that stand for themselves; longer names that are no Greek letters are words.
-_NUMBERED = re.compile(r"([A-Za-z])_?(\d+)")
+_NUMBERED = re.compile(r"[A-Za-z]_?\d+")
+_INDEXED = re.compile(r"[A-Za-z]_[A-Za-z]{1,2}")
 
 
 class _More(_Text, ABC):
@@ -181,7 +182,7 @@ class _FactLatex(_More, _Latex):
 
     def branches(self, node: sympy.Piecewise) -> _Written:
         lines = []
-        for value, condition in node.args:
+        for value, condition in _cases(node):
             when = r"\text{otherwise}" if condition is sympy.true else rf"\text{{if }} {self.write(condition).text}"
             lines.append(f"{self.write(value).text} & {when}")
         return _Written(r"\begin{cases} " + r" \\ ".join(lines) + r" \end{cases}", _BRACE)
@@ -235,7 +236,7 @@ class _FactText(_More, _Text):
 
     def branches(self, node: sympy.Piecewise) -> _Written:
         lines = []
-        for value, condition in node.args:
+        for value, condition in _cases(node):
             when = "otherwise" if condition is sympy.true else f"where {self.write(condition).text}"
             lines.append(f"{self.write(value).text} {when}")
         return _Written("{ " + "; ".join(lines) + " }", _ATOM)
@@ -322,6 +323,14 @@ def _chains(formulas: Formulas, writer: _FactLatex | _FactText) -> list[str]:
     return written
 
 
+def _cases(node: sympy.Piecewise) -> list[tuple[Any, Any]]:
+    """List values and conditions; what is distinguished in the last case needs no brace of its own."""
+    *first, (value, condition) = [(value, condition) for value, condition in node.args]
+    if condition is sympy.true and isinstance(value, sympy.Piecewise):
+        return [*first, *_cases(value)]
+    return [*first, (value, condition)]
+
+
 def _limits(limit: Any) -> tuple[Any, Any, Any]:
     """Take the index of a sum and where it runs; None where it runs over everything."""
     index, *ends = limit
@@ -343,7 +352,7 @@ def _symbol_latex(name: str) -> str:
 def _spelt(name: str) -> str:
     """Write a name that has no notation of its own: a letter, perhaps Greek and with an index, or words."""
     known = sympy.latex(sympy.Symbol(name))
-    if len(name) == 1 or known.startswith("\\") or _NUMBERED.fullmatch(name) or re.fullmatch(r"[A-Za-z]_[a-z]", name):
+    if len(name) == 1 or known.startswith("\\") or _NUMBERED.fullmatch(name) or _INDEXED.fullmatch(name):
         return known
     words = name.replace("_", r"\ ")
     return rf"\mathrm{{{words}}}"

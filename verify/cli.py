@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from verify import cli_bench, cli_data, cli_reports, cli_sweep, cli_train, completion
+from verify import cli_bench, cli_data, cli_reports, cli_sweep, cli_theory, cli_train, completion
 from verify.commands import PROGRAM
 from verify.console import Verbose, complain, interrupted, say, stoppable
 from verify.errors import VerifyError
@@ -127,46 +127,6 @@ def _verify(
 
 
 @app.command(
-    "theory",
-    help="""List the statements, or show one.
-
-    Shows what it claims, where it comes from, its controls, and its proof, which is run.
-
-    \b
-    Examples:
-      noise-geometry theory
-      noise-geometry theory 3.3
-      noise-geometry theory 4.3 --latex
-    """,
-)
-@stoppable
-def _theory(
-    identifier: Annotated[
-        str | None,
-        typer.Argument(metavar="ID", show_default=False, help="Which to show.", autocompletion=completion.statements),
-    ] = None,
-    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    verbose: Verbose = False,
-) -> int:
-    import theory
-    from verify.report import statement as writing
-
-    if latex and json:
-        raise VerifyError("--json: expected one of --latex and --json, got both")
-    statements = theory.statements() if identifier is None else [theory.statement(identifier)]
-    if latex:
-        say("\n".join(statement.latex() for statement in statements))
-        return 0
-    if identifier is None:
-        say(writing.listing_json(statements) if json else writing.listing(statements))
-        return 0
-    steps = statements[0].proof.run() if statements[0].proof else []
-    say(writing.page_json(statements[0], steps) if json else writing.page(statements[0], steps))
-    return int(any(step.status == "failed" for step in steps))
-
-
-@app.command(
     "figure",
     help="""Make a figure of the paper, or list the figures.
 
@@ -237,6 +197,7 @@ def _figure(
     return 0
 
 
+cli_theory.add_to(app)
 cli_sweep.add_to(app)
 cli_data.add_to(app)
 cli_train.add_to(app)
