@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _BUILDERS = {
     "E.2": ("lemma_e2", "build"),
     "E.3": ("lemma_e3", "build"),
+    "E.4": ("lemma_e4", "build"),
     "E.5": ("lemma_e5", "build"),
     "C.1": ("lemma_c1", "build"),
     "C.2": ("lemma_c2", "build"),
