@@ -16,41 +16,83 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from theory._errors import StatementError
+    from theory._explicit import ExplicitBounds, explicit_bounds
+    from theory._formulas import chains_latex, chains_text, formula_latex, formula_text
+    from theory._graph import Graph, graph, graph_text
     from theory._inequalities import is_nonnegative
     from theory._parse import parse
     from theory._proof import Proof, Step, StepResult, StepStatus
+    from theory._proof_writing import explicit_constants, proof_latex, proof_lines, step_dict, tally, used_words
+    from theory._prose import latex_text
     from theory._replacement import parse_replacement
     from theory._statement import Control, Statement
+    from theory._writing import latex_body, markdown
     from theory.catalogue import statement, statements
 
 __all__ = [
     "Control",
+    "ExplicitBounds",
+    "Graph",
     "Proof",
     "Statement",
     "StatementError",
     "Step",
     "StepResult",
     "StepStatus",
+    "chains_latex",
+    "chains_text",
+    "explicit_bounds",
+    "explicit_constants",
+    "formula_latex",
+    "formula_text",
+    "graph",
+    "graph_text",
     "is_nonnegative",
+    "latex_body",
+    "latex_text",
+    "markdown",
     "parse",
     "parse_replacement",
+    "proof_latex",
+    "proof_lines",
     "statement",
     "statements",
+    "step_dict",
+    "tally",
+    "used_words",
 ]
 
 _HOMES = {
     "Control": "_statement",
+    "ExplicitBounds": "_explicit",
+    "Graph": "_graph",
     "Proof": "_proof",
     "Statement": "_statement",
     "StatementError": "_errors",
     "Step": "_proof",
     "StepResult": "_proof",
     "StepStatus": "_proof",
+    "chains_latex": "_formulas",
+    "chains_text": "_formulas",
+    "explicit_bounds": "_explicit",
+    "explicit_constants": "_proof_writing",
+    "formula_latex": "_formulas",
+    "formula_text": "_formulas",
+    "graph": "_graph",
+    "graph_text": "_graph",
     "is_nonnegative": "_inequalities",
+    "latex_body": "_writing",
+    "latex_text": "_prose",
+    "markdown": "_writing",
     "parse": "_parse",
     "parse_replacement": "_replacement",
+    "proof_latex": "_proof_writing",
+    "proof_lines": "_proof_writing",
     "statement": "catalogue",
     "statements": "catalogue",
+    "step_dict": "_proof_writing",
+    "tally": "_proof_writing",
+    "used_words": "_proof_writing",
 }
 
 

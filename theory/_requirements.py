@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
+from theory import _values
 from theory._errors import StatementError
 from theory._evaluate import evaluate
 from theory._symbols import symbol
@@ -15,7 +16,34 @@ from theory._symbols import symbol
 if TYPE_CHECKING:
     import numpy as np
 
+    from theory._statement import Statement
+
 LARGEST = 10**15
+
+
+def constants(statement: Statement, field: str, constant: Any, values: Mapping[str, Any]) -> list[float]:
+    """Settle the constants of the conditions on n or on d_eff.
+
+    Args:
+        statement: the statement.
+        field: `sample_size` or `dimension`.
+        constant: one number, one for each condition, or `explicit` for those of the statement's proof.
+        values: a float for every symbol that an explicit constant contains.
+
+    Returns:
+        One number for each condition.
+
+    Raises:
+        StatementError: for anything else, or where the proof gives no constants.
+    """
+    count = len(getattr(statement, field))
+    if not isinstance(constant, str) or constant != "explicit":
+        return _values.constants(constant, count)
+    given = statement.explicit_constants
+    if given is None:
+        raise StatementError(f"constant: expected numbers, as no proof of {statement.id} gives any, got 'explicit'")
+    before = 0 if field == "sample_size" else len(statement.sample_size)
+    return [float(evaluate(c, values)) for c in given[before : before + count]]
 
 
 def smallest_n(conditions: Sequence[sympy.Expr], constants: Sequence[float], values: Mapping[str, Any]) -> int:

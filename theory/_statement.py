@@ -225,33 +225,58 @@ class Statement:
             return [self._value(field, entry, checked) for entry in held]
         return self._bound(field, checked)
 
-    def required_n(self, constant: float | Sequence[float] = 1.0, **values: float) -> int:
-        """Find the smallest number of samples that meets every condition n >= C f.
+    @property
+    def explicit_constants(self) -> tuple[sympy.Expr, ...] | None:
+        """The constants of the conditions that the proof gives, those on n first: numbers, or expressions in ε.
+
+        None where it gives none; ones where the conditions contain no constant.
+        """
+        count = len(self.sample_size) + len(self.dimension)
+        if self.constants == "none":
+            return (sympy.S.One,) * count
+        given = {} if self.proof is None else {f.lhs: f.rhs for f in self.proof.facts().get("constant", ())}
+        wanted = [self._constant(number) for number in range(count)]
+        return tuple(given[name] for name in wanted) if set(wanted) <= given.keys() else None
+
+    def required_n(
+        self, constant: float | Sequence[float] | str = 1.0, *, spectrum: Any = None, **values: float
+    ) -> int:
+        """Find the smallest number of samples that meets every condition n >= C f, or that an explicit bound asks for.
 
         Args:
-            constant: C, one number or one for each condition.
-            **values: a number for every symbol of the conditions except n.
+            constant: C, one number or one for each condition; `explicit` for those of `explicit_constants`.
+            spectrum: the eigenvalues of S, shape (d,), positive; with it, for Theorems 3.3 and 3.5, the smallest n for
+                which the interval of `theory.explicit_bounds` lies within the statement's bounds, whatever the
+                conditions say. That interval's width is not monotone in n: few samples in many effective dimensions
+                may do, and there may be no n at all.
+            **values: a number for every symbol of the conditions except n; with a spectrum eps and delta.
 
         Returns:
-            The smallest such n: it meets the conditions and n − 1 does not (or n is 1).
+            The smallest such n: it meets the conditions and n − 1 does not (or n is 1; with a spectrum 2).
 
         Raises:
-            StatementError: for a bad constant or value, or where no n up to 10¹⁵ is enough.
+            StatementError: for a bad constant, spectrum or value, or where no n up to 10¹⁵ is enough.
 
         Example:
             >>> import theory
             >>> theory.statement("3.3").required_n(eps=0.1, delta=0.05)
             990
+            >>> theory.statement("3.3").required_n(eps=0.5, delta=0.05, spectrum=[1.0] * 1000)
+            946
         """
+        if spectrum is not None:
+            from theory import _explicit
+
+            return _explicit.required_n(self, constant, spectrum, values)
         checked = self._checked_except("n", self.sample_size, values)
-        constants = _values.constants(constant, len(self.sample_size))
+        constants = _requirements.constants(self, "sample_size", constant, checked)
         return _requirements.smallest_n(self.sample_size, constants, checked)
 
-    def required_dimension(self, constant: float | Sequence[float] = 1.0, **values: float) -> float:
+    def required_dimension(self, constant: float | Sequence[float] | str = 1.0, **values: float) -> float:
         """Find the smallest effective dimension that meets every condition d_eff >= C f.
 
         Args:
-            constant: C, one number or one for each condition.
+            constant: C, one number or one for each condition; `explicit` for those of `explicit_constants`.
             **values: a number for every symbol of the conditions except d_eff.
 
         Returns:
@@ -261,7 +286,7 @@ class Statement:
             StatementError: for a bad constant or value, or where no d_eff up to 10¹⁵ is enough.
         """
         checked = self._checked_except("d_eff", self.dimension, values)
-        constants = _values.constants(constant, len(self.dimension))
+        constants = _requirements.constants(self, "dimension", constant, checked)
         return _requirements.smallest_dimension(self.dimension, constants, checked)
 
     def replace(self, **fields: Any) -> Statement:
