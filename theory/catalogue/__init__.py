@@ -17,6 +17,7 @@ _BUILDERS = {
     "E.3": ("lemma_e3", "build"),
     "E.4": ("lemma_e4", "build"),
     "E.5": ("lemma_e5", "build"),
+    "E.6": ("lemma_e6", "build"),
     "C.1": ("lemma_c1", "build"),
     "C.2": ("lemma_c2", "build"),
     "C.2-centred": ("lemma_c2", "build_centred"),

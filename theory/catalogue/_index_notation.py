@@ -1,0 +1,90 @@
+"""Sums in index notation, compared after renaming their indices.
+
+A sum such as Σ_k Σ_l u_k u_l S_kl S_ij is a polynomial in entries; which letters its indices carry, and in which order
+a symmetric matrix carries two of them, does not matter. Two expressions are the same for vectors of every dimension
+where their terms agree in a standard naming.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations, product
+
+import sympy
+
+Terms = dict[tuple[sympy.Expr, int], sympy.Expr]
+
+
+def same_sums(left: sympy.Expr, right: sympy.Expr, symmetric: tuple[sympy.IndexedBase, ...] = ()) -> bool:
+    """Prove that two sums over entries are equal in every dimension.
+
+    Args:
+        left: a polynomial in entries, symbols and sums of such, all over indices from 1 to the same dimension.
+        right: another one.
+        symmetric: matrices whose two indices may be exchanged.
+
+    Returns:
+        Whether their terms agree after renaming; the cost grows with the factorial of the number of indices of a term.
+    """
+    difference = standard(left - right, symmetric)
+    return not any(difference.values())
+
+
+def standard(expression: sympy.Expr, symmetric: tuple[sympy.IndexedBase, ...] = ()) -> Terms:
+    """Collect the terms of an expression under standard names of the indices that are summed over.
+
+    Args:
+        expression: a polynomial in entries, symbols and sums of such.
+        symmetric: matrices whose two indices may be exchanged.
+
+    Returns:
+        The rational coefficient of each monomial with its number of sums.
+    """
+    collected: Terms = {}
+    for function, indices in _pieces(expression):
+        for term in sympy.Add.make_args(sympy.expand(function)):
+            coefficient, monomial = term.as_coeff_Mul()
+            key = _named(monomial, indices, symmetric), len(indices)
+            collected[key] = collected.get(key, sympy.S.Zero) + coefficient
+    return collected
+
+
+def _pieces(expression: sympy.Expr) -> Iterator[tuple[sympy.Expr, tuple[sympy.Dummy, ...]]]:
+    """Write an expression as sums, each with indices of its own, of what contains no sum."""
+    if not expression.has(sympy.Sum):
+        yield expression, ()
+    elif isinstance(expression, sympy.Sum):
+        fresh = {limit[0]: sympy.Dummy(integer=True, positive=True) for limit in expression.limits}
+        for function, indices in _pieces(expression.function.xreplace(fresh)):
+            yield function, (*fresh.values(), *indices)
+    elif expression.is_Add:
+        for term in expression.args:
+            yield from _pieces(term)
+    elif expression.is_Mul:
+        for parts in product(*(list(_pieces(factor)) for factor in expression.args)):
+            yield sympy.Mul(*(part[0] for part in parts)), tuple(index for part in parts for index in part[1])
+    elif expression.is_Pow and expression.exp.is_Integer and expression.exp > 0:
+        # Each factor needs indices of its own, hence not the same pieces twice.
+        for parts in product(*(list(_pieces(expression.base)) for _ in range(int(expression.exp)))):
+            yield sympy.Mul(*(part[0] for part in parts)), tuple(index for part in parts for index in part[1])
+    else:
+        raise ValueError(f"expected a polynomial in sums, got {expression}")
+
+
+def _named(
+    monomial: sympy.Expr, indices: tuple[sympy.Dummy, ...], symmetric: tuple[sympy.IndexedBase, ...]
+) -> sympy.Expr:
+    """Name the indices of a monomial so that it comes first in a fixed order."""
+    names = [sympy.Symbol(f"_{number}", integer=True, positive=True) for number in range(len(indices))]
+    renamed = (monomial.xreplace(dict(zip(indices, order, strict=True))) for order in permutations(names))
+    return min((_ordered(candidate, symmetric) for candidate in renamed), key=sympy.default_sort_key)
+
+
+def _ordered(monomial: sympy.Expr, symmetric: tuple[sympy.IndexedBase, ...]) -> sympy.Expr:
+    """Put the two indices of symmetric matrices in order."""
+    entries = {
+        entry: entry.base[tuple(sorted(entry.indices, key=sympy.default_sort_key))]
+        for entry in monomial.atoms(sympy.Indexed)
+        if entry.base in symmetric
+    }
+    return monomial.xreplace(entries)
