@@ -162,3 +162,22 @@ def norm_from_net(conclusion: Formulas, neighbour: Formulas, balls: Formulas) ->
     return (
         same_kind and is_positive(left, _BOX) and is_identity(claimed.rhs, rest.xreplace({norm: sympy.S.Zero}) / left)
     )
+
+
+def form_within_norm(formulas: Formulas, form: sympy.Symbol, norm: sympy.Symbol) -> bool:
+    """Bound the quadratic form of a symmetric matrix at a unit vector by the norm.
+
+    Args:
+        formulas: inequalities between the form and the norm.
+        form: the symbol of the form.
+        norm: the symbol of the norm.
+
+    Returns:
+        Whether they hold in the eigenvectors' coordinates, where the form is a weighted mean of three eigenvalues
+        between minus the norm and the norm.
+    """
+    shares, squares = sympy.symbols("s0:3", positive=True), sympy.symbols("w0:3", positive=True)
+    eigenvalues = [norm * (2 * share - 1) for share in shares]
+    mean = sum(k * w for k, w in zip(eigenvalues, squares, strict=True)) / sum(squares)
+    box = {norm: (0, None)} | dict.fromkeys(shares, (0, 1)) | dict.fromkeys(squares, (0, None))
+    return all(shows(formula, box, {form: mean}) for formula in formulas)

@@ -32,6 +32,7 @@ from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
 from theory._symbols import named, quantity_symbol, symbol
 from theory.catalogue._logarithms import rational_logarithms
+from theory.catalogue._nets import form_within_norm
 from theory.catalogue.lemma_e3 import CONDITION, ERROR
 
 eps, delta, n, d = (symbol(name) for name in ("eps", "delta", "n", "d"))
@@ -160,11 +161,7 @@ def rayleigh_within_norm(conclusion: Formulas) -> bool:
     Returns:
         Whether both bounds hold for three eigenvalues anywhere between them.
     """
-    shares, squares = sympy.symbols("s0:3", positive=True), sympy.symbols("w0:3", positive=True)
-    eigenvalues = [ERROR * (2 * share - 1) for share in shares]
-    mean = sum(k * w for k, w in zip(eigenvalues, squares, strict=True)) / sum(squares)
-    box = {ERROR: (0, None)} | dict.fromkeys(shares, (0, 1)) | dict.fromkeys(squares, (0, None))
-    return all(shows(formula, box, {_RAYLEIGH: mean}) for formula in conclusion)
+    return form_within_norm(conclusion, _RAYLEIGH, ERROR)
 
 
 def lemma_applies(conclusion: Formulas, lemma: Formulas, asked: Formulas, own: Formulas) -> bool:

@@ -123,14 +123,14 @@ def sampled_error_within(conclusion: Formulas, sample_size: Formulas) -> bool:
     """
     import numpy as np
 
-    values = {"eps": sympy.Rational(1, 2), "d": 10, "delta": sympy.Rational(1, 10), "C1": 100, "C2": 100}
-    asked = max(sympy.ceiling(condition.rhs.subs(values)) for condition in sample_size)
-    dimension = values["d"]
+    dimension, values = 10, {eps: sympy.Rational(1, 2), d: 10, delta: sympy.Rational(1, 10)}
+    needed = [condition.rhs.subs(values) for condition in sample_size]
+    asked = max(sympy.ceiling(size.subs(dict.fromkeys(size.free_symbols, 100))) for size in needed)
     for seed in range(5):
         z = np.random.default_rng(seed).standard_normal((int(asked), dimension))
         error = (z * z[:, :1] ** 2).T @ z / len(z) - np.eye(dimension)
         error[0, 0] -= 2
-        observed = {ERROR: float(np.linalg.norm(error, 2)), eps: values["eps"]}
+        observed = {ERROR: float(np.linalg.norm(error, 2)), eps: values[eps]}
         if not all(formula.subs(observed) for formula in conclusion):
             return False
     return True

@@ -21,7 +21,8 @@ Provenance:
     - At u = z_i/|z_i| it contributes (v·z_i)²|z_i|²/n, about 2L d/n: n must grow at least like d L. This exceeds both
       d log d and L² when log d ≪ L ≪ d (d = 800, L = √(d log d), n = 2 d log d: sup g = 12.7 instead of 3.3).
     At K and δ fixed the correction only adds a multiple of d, which d log d covers.
-    At d = 1 the first condition is empty, since log 1 = 0; the second one then carries the statement.
+    At d = 1 the first condition is empty, since log 1 = 0; the second one then carries the statement, and where δ is at
+    least 1 − ε it holds without any.
 
 Controls:
     4.3:upper-2 (3 → 2 above), 4.3:lower-1.2 (1 → 1.2 below), 4.3:log-d (d log d → log d) and 4.3:log-K (the second
@@ -36,29 +37,26 @@ Example:
 
 from __future__ import annotations
 
-from functools import partial
-
 import sympy
 
-from theory._inequalities import is_nonnegative
+from theory._facts import Fact, Formulas, between, ends, equal, shows
+from theory._inequalities import is_identity
 from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
-from theory._symbols import symbol
-from theory.catalogue._directional import (
-    LOWER,
-    UPPER,
-    WHITENING,
-    bounds_from_events,
-    bounds_nested,
-    invariances,
-    population_form,
-    population_range,
-    quotient_form,
-)
+from theory._symbols import named, quantity_symbol, symbol
+from theory.catalogue._directional import COSINE, LOWER, MEAN, POPULATION, UPPER, eps, population_step, reduction_steps
+from theory.catalogue._directional_events import bounds_step, convention_step, monotone_step, variance_step
+from theory.catalogue._fixed_directions import condition_steps
+from theory.catalogue._nets import form_within_norm
 
-eps, delta, d, K = (symbol(name) for name in ("eps", "delta", "d", "K"))
+d, K, delta = (symbol(name) for name in ("d", "K", "delta"))
+
+# The norm of Lemma E.5, and the quadratic form of its matrix at the unit vector a/|a|.
+_ERROR = quantity_symbol("fixed_direction_error")
+_FORM = named("error_form", r"\hat a^\top E \hat a", real=True)
 
 FAILURE = sympy.log(K / delta)
+CONDITIONS = (d * sympy.log(d), (d + FAILURE) * FAILURE)
 
 _CORRECTION = (
     "[R], corrected: the conditions had to be chosen. The reconstruction with n ≥ C log(K/δ) as second condition is "
@@ -99,10 +97,11 @@ def build() -> Statement:
         },
         lower=LOWER,
         upper=UPPER,
-        sample_size=(d * sympy.log(d), (d + FAILURE) * FAILURE),
+        sample_size=CONDITIONS,
         constants="may depend on eps",
         probability=1 - delta,
         controls=_controls(),
+        depends_on=("E.5", "C.1", "C.2", "C.5"),
         proof=_proof(),
     )
 
@@ -134,70 +133,72 @@ def _controls() -> tuple[Control, ...]:
 
 
 def _proof() -> Proof:
-    proved, cited = StepStatus.PROVED, StepStatus.CITED
+    proved = StepStatus.PROVED
     return Proof((
+        *reduction_steps("g_fixed", over_parameterised=False),
+        population_step(),
+        convention_step(),
+        *condition_steps(CONDITIONS),
         Step(
-            "g = (1/n)Σ(u·xᵢ)²(v·xᵢ)²/(uᵀŜu · vᵀŜv) by the definition of Σ₁, L and G",
+            "m − (1 + 2c²) is the quadratic form of Lemma E.5's matrix at a unit vector",
             proved,
-            partial(quotient_form, 2),
-            "r = Xu; symbolic X (3×2), u and v",
+            Fact("error form", (equal(MEAN - POPULATION, _FORM), *between(-_ERROR, _FORM, _ERROR))),
+            error_as_form,
+            ("population",),
+            "at a/|a|, with b/|b| as the fixed direction; symbolic unit vectors of the plane and z; a form is at "
+            "most the norm",
         ),
         Step(
-            "g does not change under X → XA, u → A⁻¹u, v → A⁻¹v, nor with the lengths of u and v",
+            "event A: m is within ε of its expectation, for each of the K directions",
             proved,
-            partial(invariances, 2),
-            "so S = I and |u| = |v| = 1 without loss; symbolic A (2×2)",
+            Fact("event A", between(POPULATION - eps, MEAN, POPULATION + eps)),
+            mean_within,
+            ("error form", "E.5", "constant"),
+            "Lemma E.5 at v = b/|b| and δ/(2K), for every a at once",
         ),
-        Step(
-            "E[(u·z)²(v·z)²] = 1 + 2(u·v)² for z ~ N(0, I), |u| = |v| = 1",
-            proved,
-            partial(population_form, 2),
-            "Lemma C.1 at S = I",
-        ),
-        Step(
-            "1 ≤ 1 + 2(u·v)² ≤ 3",
-            proved,
-            partial(population_range, 1, 3),
-            "(u·v)² in [0, 1]",
-        ),
-        Step(
-            "event A: ‖(1/n)Σ(v_k·zᵢ)² zᵢzᵢᵀ − (I + 2v_kv_kᵀ)‖ ≤ ε for each k, w.p. ≥ 1 − δ/2",
-            cited,
-            None,
-            "Cai et al. (2022), Lemma 17, for one direction, n ≥ C₁(ε) d log d. That K of them, or a small δ, ask for "
-            "n ≥ C₂(ε)(d + log(K/δ)) log(K/δ), because max (v_k·zᵢ)² is then of order log(K/δ), is ours: needed, by "
-            "the two examples of the provenance, and seen to be enough in experiments, but not proved here",
-        ),
-        WHITENING,
-        Step(
-            "K events of probability δ/(2K) and one of δ/2 together have probability at most δ",
-            proved,
-            partial(union_bound, delta / (2 * K), delta / 2),
-            "union bound",
-        ),
-        Step(
-            "on A and B, g lies within the bounds",
-            proved,
-            partial(bounds_from_events, LOWER, UPPER, 1, 3),
-            "numerator within ε of [1, 3], both denominators within ε of 1, 0 < ε < 1",
-        ),
-        Step(
-            "the bounds widen as ε grows",
-            proved,
-            partial(bounds_nested, LOWER, UPPER),
-            "signs of the derivatives on 0 < ε < 1: a smaller ε is a stronger statement",
-        ),
+        variance_step(),
+        monotone_step(),
+        bounds_step("g_fixed"),
     ))
 
 
-def union_bound(each: sympy.Expr, other: sympy.Expr) -> bool:
-    """Show that K events of one probability and one of another stay within δ.
+def error_as_form(conclusion: Formulas, population: Formulas) -> bool:
+    """Write the error of the mean as a quadratic form.
 
     Args:
-        each: the probability of each of the K events.
-        other: the probability of the other event.
+        conclusion: the error as the form, and the form between minus the norm and the norm.
+        population: the expectation, in the cosine.
 
     Returns:
-        Whether they do, for every K ≥ 1.
+        Whether the identity holds for all unit vectors of the plane, and the form keeps to the bounds.
     """
-    return is_nonnegative(delta - (K * each + other), {K: (1, None), delta: (0, 1)})
+    error, *bounds = conclusion
+    # Unit vectors of the plane by the half angle's tangent, and one sample; means of samples have the same form.
+    a, b = (sympy.Matrix([1 - t**2, 2 * t]) / (1 + t**2) for t in sympy.symbols("s t", real=True))
+    z = sympy.Matrix(sympy.symbols("z0:2", real=True))
+    matrix = b.dot(z) ** 2 * z * z.T - (sympy.eye(2) + 2 * b * b.T)
+    expectation = population[0].rhs.xreplace({COSINE: a.dot(b)})
+    values = {MEAN: a.dot(z) ** 2 * b.dot(z) ** 2, POPULATION: expectation, _FORM: (a.T * matrix * a)[0]}
+    return shows(error, {}, values) and form_within_norm(tuple(bounds), _FORM, _ERROR)
+
+
+def mean_within(conclusion: Formulas, error_form: Formulas, lemma: Formulas, constant: Formulas) -> bool:
+    """Put Lemma E.5 into the error of the mean.
+
+    Args:
+        conclusion: m between two ends.
+        error_form: the error as a form, and the form between minus the norm and the norm.
+        lemma: the bound on the norm.
+        constant: the constants for which its conditions are met.
+
+    Returns:
+        Whether the ends are the expectation less and plus the bound, exactly.
+    """
+    error, *form_bounds = error_form
+    extremes = [end.xreplace({lemma[0].lhs: lemma[0].rhs}) for end in ends(tuple(form_bounds))]
+    met = all(formula.lhs.name.startswith("C") for formula in constant)
+    exact = all(
+        is_identity(error.lhs.xreplace({MEAN: end}), extreme)
+        for end, extreme in zip(ends(conclusion), extremes, strict=True)
+    )
+    return met and conclusion[0].rhs == MEAN and form_bounds[0].rhs == error.rhs and exact
