@@ -24,6 +24,7 @@ _BUILDERS = {
     "C.3": ("lemma_c3", "build"),
     "C.4": ("lemma_c4", "build"),
     "C.5": ("lemma_c5", "build"),
+    "C.6": ("lemma_c6", "build"),
     "3.2": ("theorem_3_2", "build"),
     "3.3": ("theorem_3_3", "build"),
     "3.3-star": ("conjecture_3_3_star", "build"),
