@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from verify.verdict import Verdict
 
 STATEMENTS = (
-    *("E.2", "E.3"),
+    *("E.2", "E.3", "E.4", "E.5", "E.6"),
     *("C.1", "C.2", "C.2-centred", "C.3", "C.4", "C.5"),
     *("3.2", "3.3", "3.3-star", "3.5", "4.2", "4.2-lower", "4.3"),
     *("5.1", "5.2", "5.2-growth", "5.2-parameters", "5.2-threshold", "5.2-threshold-sharp", "5.3"),
@@ -141,13 +141,12 @@ def _judge_networks(statement: theory.Statement, context: Context) -> tuple[Verd
     return *_with_controls(judge_one, statement), observations.table()
 
 
-def _judge_moments(statement: theory.Statement, context: Context) -> tuple[Verdict, list[Verdict], pd.DataFrame]:
-    """Judge a deterministic statement about Gaussian moments."""
+def _judge_deterministic(statement: theory.Statement, context: Context) -> tuple[Verdict, list[Verdict], pd.DataFrame]:
+    """Judge a deterministic lemma: Gaussian moments, an inequality between vectors."""
     import pandas as pd
 
-    from verify.claims import lemma_c1, lemma_c2
-
-    judge_one = partial(lemma_c1.judge if statement.quantity == "moment" else lemma_c2.judge, context=context)
+    claim = importlib.import_module(f"verify.claims.{_DETERMINISTIC[statement.quantity]}")
+    judge_one = partial(claim.judge, context=context)
     verdict, controls = _with_controls(judge_one, statement)
     rows = [{"claim": v.claim, "test": e.test, "finding": e.finding} for v in (verdict, *controls) for e in v.evidence]
     return verdict, controls, pd.DataFrame(rows)
@@ -160,6 +159,15 @@ def _judge_lemma(statement: theory.Statement, context: Context) -> tuple[Verdict
     claim = importlib.import_module(f"verify.claims.{_LEMMAS[statement.quantity]}")
     observations = Observations(context)
     judge_one = partial(claim.judge, context=context, observations=observations)
+    return *_with_controls(judge_one, statement), observations.table()
+
+
+def _judge_one_direction(statement: theory.Statement, context: Context) -> tuple[Verdict, list[Verdict], pd.DataFrame]:
+    """Judge a statement about fourth moments along one fixed direction."""
+    from verify.claims import lemma_e5
+
+    observations = lemma_e5.Observations(context)
+    judge_one = partial(lemma_e5.judge, context=context, observations=observations)
     return *_with_controls(judge_one, statement), observations.table()
 
 
@@ -193,9 +201,17 @@ _ESCAPE = {
     "flat_to_sharp_gd": "proposition_5_3",
 }
 """Quantities of Section 5 and the modules that judge statements about them."""
+_DETERMINISTIC = {
+    "moment": "lemma_c1",
+    "population_g": "lemma_c2",
+    "population_g_centred": "lemma_c2",
+    "squared_inner_product": "lemma_e6",
+}
+"""Quantities of deterministic lemmas and the modules that judge statements about them."""
 _LEMMAS = {
     "quadratic_form": "lemma_e2",
     "covariance_error": "lemma_e3",
+    "fourth_moment_deviation": "lemma_e4",
     "squared_length": "lemma_c3",
     "row_sum": "lemma_c4",
     "variance_ratio": "lemma_c5",
@@ -205,8 +221,9 @@ _JUDGES: dict[str, Callable[[theory.Statement, Context], tuple[Verdict, list[Ver
     "mu": _judge_loss,
     "g_fixed": _judge_directions,
     "mu_two_layer": _judge_networks,
+    "fixed_direction_error": _judge_one_direction,
     **dict.fromkeys(("g_uniform", "mu_olm"), _judge_uniform),
-    **dict.fromkeys(("moment", "population_g", "population_g_centred"), _judge_moments),
+    **dict.fromkeys(_DETERMINISTIC, _judge_deterministic),
     **dict.fromkeys(_ESCAPE, _judge_escape),
     **dict.fromkeys(_LEMMAS, _judge_lemma),
 }
@@ -217,6 +234,7 @@ JUDGED_CONSTANTS = {
     "g_fixed": "may depend on eps",
     "g_uniform": "may depend on eps",
     "mu_olm": "may depend on eps",
+    "fixed_direction_error": "may depend on eps",
     **dict.fromkeys(_LEMMAS, "none"),
 }
 """Quantities whose statements have constants in their conditions, and the constants that can always be judged."""
@@ -241,6 +259,8 @@ def _check_statement(statement: theory.Statement) -> None:
             field = "sample_size" if statement.sample_size else "probability"
             raise VerifyError(f"{field}: expected none in the deterministic statement {statement.base}, got one")
         return
+    if statement.quantity == "fixed_direction_error" and statement.lower is not None:
+        raise VerifyError(f"lower: expected none in statement {statement.base}, got one")
     if statement.quantity in _WITHOUT_CONDITIONS and statement.sample_size:
         raise VerifyError(f"sample_size: expected none in statement {statement.base}, got one")
     _check_conditions(statement)

@@ -38,16 +38,22 @@ class LaidRay(NamedTuple):
     source: Source | None = None
 
 
+AfterRays = Callable[[list[Observed]], tuple[list[Evidence], dict[str, Any] | None]]
+"""A claim's own test of what the rays have observed: its evidence, and what reproduces a violation, or None."""
+
+
 class Tests(NamedTuple):
-    """What a claim's own tests said before any ray was observed.
+    """A claim's own tests.
 
     Attributes:
-        evidence: the tests.
+        evidence: what those said that were made before any ray was observed.
         witness: what reproduces a violation among them, or None.
+        after: one to be made of what the rays have observed, or None.
     """
 
     evidence: list[Evidence]
     witness: dict[str, Any] | None
+    after: AfterRays | None = None
 
 
 def judge_along_rays(
@@ -69,7 +75,7 @@ def judge_along_rays(
         context: the run.
         source: where worst cases come from.
         rays: the rays, in the order in which they are tried.
-        tests: what was tested before.
+        tests: the claim's own tests.
         delta: δ.
         rounds: data sets a point; a ray that stays undecided gets the next larger number.
         example: makes the example of a witness.
@@ -91,6 +97,10 @@ def judge_along_rays(
         observed.append(one)
         evidence += [trend_evidence(one, side) for side in one.trends]
         evidence += [closed_evidence(one, side, level) for side in one.closed]
+    if tests.after is not None:
+        more, beyond = tests.after(observed)
+        evidence += more
+        witness = witness or beyond
     evidence += untested_range(statement) + proof_evidence(statement)
     state = combine([e.state for e in evidence])
     if state is State.VIOLATED and witness is None:

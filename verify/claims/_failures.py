@@ -30,6 +30,8 @@ ROUNDS = {"quick": (1, 4), "full": (4, 16)}
 """Data sets of a point, in units of the fewest that can support; later rounds only where earlier ones do not decide."""
 ROUND_OFF = 1e-9
 """Relative excess over a probability that rounding errors may cause."""
+SMALLEST = 1e-290
+"""Shares of failures below this are not compared."""
 SIDES = ("lower", "upper")
 MOST_WITHOUT_LEVEL = 100
 """Data sets where a statement allows no failure, so that none can support it."""
@@ -140,9 +142,12 @@ def _test_sampled(
             break
         values = observations.values(point, trials)
         state, figures = _counted(values, bounds, share, false_alarm)
-        if state is not State.INCONCLUSIVE:
+        if state is not State.INCONCLUSIVE or (point.refutes_only and not figures["failures"]):
             break
-    evidence = Evidence(point.name, _finding(values, bounds, point.centre, figures), state, figures)
+    finding = _finding(values, bounds, point.centre, figures)
+    if point.refutes_only and state is not State.VIOLATED:
+        state, finding = State.OBSERVED, f"{finding} (a part of the worst case alone, which can only refute)"
+    evidence = Evidence(point.name, finding, state, figures)
     if state is not State.VIOLATED:
         return _Tested(evidence, None)
     return _confirmed(point, evidence, Item(context.seed, point.design, 0), values, bounds)
@@ -178,9 +183,8 @@ def _finding(values: np.ndarray, bounds: Mapping[str, float], centre: float, fig
     """Say how many fail, and how far inside the bounds the others lie."""
     count, trials, share = figures["failures"], figures["data_sets"], figures["allowed"]
     interval = Interval(count / trials, figures["at_least"], figures["at_most"])
-    text = f"{count} failures in {trials} data sets, at most {interval.high:.3g} where {share:.3g} is allowed"
-    if interval.low > share:
-        text = f"{count} failures in {trials} data sets, at least {interval.low:.3g} where {share:.3g} is allowed"
+    end = f"at least {interval.low:.3g}" if interval.low > share else f"at most {interval.high:.3g}"
+    text = f"{count} failures in {trials} data sets, {end} where {share:.3g} is allowed"
     used = []
     for side, end, extreme in (("above", "upper", np.max(values[:, 1])), ("below", "lower", np.min(values[:, 0]))):
         if math.isfinite(bounds[end]) and bounds[end] != centre:
@@ -214,8 +218,11 @@ def _test_computed(statement: theory.Statement, points: Computed) -> _Tested:
     lower, upper = np.broadcast_to(lower, shape), np.broadcast_to(upper, shape)
     allowed = np.broadcast_to(allowed_share(statement, _own(statement, points.symbols)), shape)
     probability = points.outside(lower, upper)
+    # A share that underflows says nothing; one that is 0 forbids every failure.
+    forbidden = statement.probability is None or statement.probability == 1
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(allowed > 0, probability / allowed, np.where(probability > 0, np.inf, 0.0))
+        ratio = np.where(allowed > SMALLEST, probability / allowed, np.inf if forbidden else 0.0)
+    ratio = np.where(probability > 0, ratio, 0.0)
     at = tuple(map(int, np.unravel_index(int(np.argmax(ratio)), shape)))
     largest = float(ratio[at])
     figures = {"points": int(ratio.size), "largest_share_of_allowed": largest}
@@ -257,7 +264,8 @@ def _basis(state: State, evidence: Sequence[Evidence]) -> Basis:
     """Say how the worst case was found."""
     if state is State.VIOLATED:
         return Basis.EXACT
-    bracketed = any(e.figures.get("failures") != e.figures.get("failures_not_excluded") for e in evidence)
+    supporting = [e.figures for e in evidence if e.state is not State.OBSERVED]
+    bracketed = any(figures.get("failures") != figures.get("failures_not_excluded") for figures in supporting)
     if state is State.HOLDS:
         return Basis.CERTIFIED if bracketed else Basis.EXACT
     return Basis.SEARCHED if bracketed else Basis.SAMPLED

@@ -54,6 +54,7 @@ class Sampled:
         again: computes one end of it by the definitions: data set, "lower" or "upper" → value and what reproduces it.
         centre: value of the quantity in the population.
         most: how many data sets are affordable.
+        refutes_only: whether a part of the worst case alone is computed, so that the point cannot support.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Sampled:
     again: Callable[[Item, str], tuple[float, Mapping[str, Any]]]
     centre: float
     most: int = 10_000
+    refutes_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Observations:
             Shape (trials, 4): the fields of `Worst`.
         """
         items = [Item(self._context.seed, point.design, trial) for trial in range(trials)]
-        kind = point.draw.__module__
+        kind = f"{point.draw.__module__}.{point.draw.__qualname__}"
         missing = [item for item in items if (kind, item) not in self._known]
         drawn = self._context.mapper(point.draw, missing)
         self._known.update(zip([(kind, item) for item in missing], drawn, strict=True))

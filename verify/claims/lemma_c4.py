@@ -7,7 +7,8 @@ Problem:
 Method:
     n and d_eff are the smallest that the conditions allow together. The extremes over i are computed from the Gram
     matrix, and failures are counted and compared with δ (Clopper–Pearson). The conditions ask for more than a thousand
-    inputs in as many dimensions, so δ is large: at δ = ½ ten data sets are enough to support.
+    inputs in as many dimensions, so δ is large: at δ = ½ ten data sets are enough to support. At small ε a single row
+    sum is drawn from its law, which can only refute.
 
 Guarantee:
     A true statement is refuted with probability at most 10⁻⁶; each point supports a false one with probability at most
@@ -31,9 +32,10 @@ from verify.verdict import Evidence, State, Verdict
 
 SECOND_LEVEL = 0.8
 """The smaller half of the eigenvalues in the family of two levels."""
-LARGEST = 3_000_000
-"""Entries of X, and of its Gram matrix, that are affordable; in the full profile, MOST_FULL."""
-LARGEST_FULL = 25_000_000
+SHARES = {"isotropic": 1.0, "two levels": (1 + SECOND_LEVEL**2) / 2}
+"""About d_eff/d in each family."""
+MOST_ENTRIES = {"quick": 3e6, "full": 2.5e7}
+"""Entries of X, and of its Gram matrix, that are affordable."""
 ITERATIONS = 60
 
 
@@ -44,11 +46,13 @@ class Place(NamedTuple):
         family: "isotropic" or "two levels".
         eps: ε.
         delta: δ.
+        one_row: whether a single row sum is drawn, from its law.
     """
 
     family: str
     eps: float
     delta: float
+    one_row: bool = False
 
     @property
     def name(self) -> str:
@@ -57,8 +61,17 @@ class Place(NamedTuple):
 
 
 PLACES = {
-    "quick": (Place("isotropic", 0.99, 0.5), Place("two levels", 0.99, 0.75)),
-    "full": (Place("isotropic", 0.99, 0.1), Place("isotropic", 0.7, 0.5), Place("two levels", 0.9, 0.5)),
+    "quick": (
+        Place("isotropic", 1e-4, 0.1, one_row=True),
+        Place("isotropic", 0.99, 0.5),
+        Place("two levels", 0.99, 0.75),
+    ),
+    "full": (
+        Place("isotropic", 1e-4, 0.1, one_row=True),
+        Place("isotropic", 0.99, 0.1),
+        Place("isotropic", 0.7, 0.5),
+        Place("two levels", 0.9, 0.5),
+    ),
 }
 
 
@@ -74,8 +87,8 @@ def judge(statement: theory.Statement, context: Context, observations: Observati
     Returns:
         The verdict.
     """
-    most = LARGEST if context.quick else LARGEST_FULL
-    sizes = [(place, sizes_asked(statement, place, most)) for place in PLACES[context.profile]]
+    places = PLACES[context.profile]
+    sizes = [(place, sizes_asked(statement, place, MOST_ENTRIES[context.profile])) for place in places]
     points = [_point(place, *size) for place, size in sizes if size is not None]
     left_out = [place.name for place, size in sizes if size is None]
     finding = f"the conditions ask for too much at {'; '.join(left_out)}"
@@ -84,19 +97,32 @@ def judge(statement: theory.Statement, context: Context, observations: Observati
 
 
 def spectrum(family: str, d: int) -> np.ndarray:
-    """Eigenvalues of the covariance.
+    """List the eigenvalues of the covariance.
 
     Args:
         family: "isotropic" or "two levels".
         d: dimension.
 
     Returns:
-        Shape (d,), float64.
+        Shape (d,), float64: the last ⌊d/2⌋ are smaller in the family of two levels.
     """
     values = simulate.isotropic(d)
     if family == "two levels":
         values[(d + 1) // 2 :] = SECOND_LEVEL
     return values
+
+
+def effective_dimension(family: str, d: int) -> float:
+    """Compute d_eff without writing the spectrum out.
+
+    Args:
+        family: "isotropic" or "two levels".
+        d: dimension.
+
+    Returns:
+        srk(S²), which is at most srk(S).
+    """
+    return float(d) if family == "isotropic" else (d + 1) // 2 + (d // 2) * SECOND_LEVEL**2
 
 
 def sizes_asked(statement: theory.Statement, place: Place, most: float) -> tuple[int, int] | None:
@@ -105,7 +131,7 @@ def sizes_asked(statement: theory.Statement, place: Place, most: float) -> tuple
     Args:
         statement: the statement; its conditions may contain n and d_eff.
         place: gives the family, ε and δ.
-        most: how many entries X and its Gram matrix may have.
+        most: how many entries X and its Gram matrix may have; where one row sum is drawn it does not count.
 
     Returns:
         n ≥ 2 and d, or None where they are too large.
@@ -115,32 +141,57 @@ def sizes_asked(statement: theory.Statement, place: Place, most: float) -> tuple
     for _ in range(ITERATIONS):
         try:
             asked = statement.required_dimension(**own, n=float(n))
-            while simulate.effective_dimension(spectrum(place.family, d)) < asked:
-                d = max(d + 1, math.ceil(0.99 * asked)) if asked * n <= most else 0
-                if d == 0:
-                    return None
-            d_eff = simulate.effective_dimension(spectrum(place.family, d))
-            following = max(n, statement.required_n(**own, d_eff=d_eff))
+            d = max(d, math.floor(asked / SHARES[place.family]))
+            while effective_dimension(place.family, d) < asked:
+                d += 1
+            following = max(n, statement.required_n(**own, d_eff=effective_dimension(place.family, d)))
         except theory.StatementError:
+            return None
+        if not place.one_row and following * max(following, d) > most:
             return None
         if following == n:
             return n, d
         n = following
-        if n * max(n, d) > most:
-            return None
     return None
 
 
 def _point(place: Place, n: int, d: int) -> Sampled:
-    d_eff = simulate.effective_dimension(spectrum(place.family, d))
+    d_eff = effective_dimension(place.family, d)
+    one = "one row sum of " if place.one_row else ""
     return Sampled(
-        name=f"{place.family}, n = {n}, d = {d}, ε = {place.eps:g}, δ = {place.delta:g}",
+        name=f"{one}{place.family}, n = {n}, d = {d}, ε = {place.eps:g}, δ = {place.delta:g}",
         symbols={"eps": place.eps, "delta": place.delta, "n": float(n), "d_eff": d_eff},
         design=(place.family, n, d),
-        draw=row_sums,
-        again=_again,
+        draw=one_row_sum if place.one_row else row_sums,
+        again=_row_again if place.one_row else _again,
         centre=1.0,
+        refutes_only=place.one_row,
     )
+
+
+def one_row_sum(item: Item) -> Worst:
+    """Draw a₁/A of isotropic inputs from its law.
+
+    Given x₁, Σ_{j>1} (x₁·xⱼ)² is ‖x₁‖² times a χ² of n − 1 degrees, and ‖x₁‖² is a χ² of d degrees.
+
+    Args:
+        item: the data set; its design is (family, n, d).
+
+    Returns:
+        The ratio; nothing is certified of the other rows. O(1).
+    """
+    ratio = _row_again(item, "")[0]
+    return Worst(ratio, ratio, -math.inf, math.inf)
+
+
+def _row_again(item: Item, side: str) -> tuple[float, dict[str, Any]]:
+    """Compute the first row sum from the two χ² variables."""
+    del side
+    family, n, d = item.design
+    stream = streams.generator(item.seed, "one row sum", item.design, item.trial)
+    square, others = float(stream.chisquare(d)), float(stream.chisquare(n - 1))
+    how = {"squared_length": square, "chi_square_of_others": others, "recompute": "(s² + s c)/(d² + (n − 1) d)"}
+    return (square * square + square * others) / (d * d + (n - 1) * d), {"family": family, "n": n, "d": d, **how}
 
 
 def inputs(family: str, n: int, d: int, seed: int, trial: int) -> np.ndarray:

@@ -11,6 +11,9 @@ Method:
     ε's itself saturates there (μ ≥ 0 whatever n is), which makes ρ climb for a true statement, by 0.13 ± 0.02 on
     n = d ≤ 900. A statement that is true for some constant keeps ρ bounded.
 
+    The theorem itself has explicit constants as well: the data sets of the rays are compared with the interval that
+    they give at each n and spectrum, and the share of failures with δ (`verify.explicit_intervals`).
+
 Guarantee:
     `holds` when no ray climbs (see `verify.trend`), the population range lies within the bounds, and failure can
     vanish with δ. δ is fixed at 0.1 (quick) or 0.05 (full); what the statement says of smaller δ is tested only as far
@@ -28,6 +31,7 @@ import simulate
 import theory
 from verify.claims._along_rays import LaidRay, Tests, judge_along_rays
 from verify.claims._context import Context
+from verify.explicit_intervals import explicit_test
 from verify.loss_rays import Observations
 from verify.observing import Observed
 from verify.population import population_test
@@ -98,12 +102,15 @@ def judge(statement: theory.Statement, context: Context, observations: Observati
     settings = PROFILES[context.profile]
     population, witness = population_test(statement, context.seed, settings.delta)
     vanishing, long_row = vanishing_test(statement, context.seed)
+    explicit = partial(
+        explicit_test, statement=statement, data_sets=settings.rounds[0], delta=settings.delta, seed=context.seed
+    )
     return judge_along_rays(
         statement,
         context,
         observations,
         rays=[LaidRay(lay_ray(plan, statement, settings.delta)) for plan in _plans(settings, statement)],
-        tests=Tests([population, vanishing], witness or long_row),
+        tests=Tests([population, vanishing], witness or long_row, explicit),
         delta=settings.delta,
         rounds=settings.rounds,
         example=partial(_example, seed=context.seed, delta=settings.delta, statement=statement),
