@@ -28,13 +28,15 @@ Example:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from itertools import pairwise
 
 import sympy
 from sympy.core.relational import Relational
 
 from theory._facts import Fact, Formulas, between, ends, equal, shows
-from theory._inequalities import is_identity
+from theory._inequalities import Box, is_identity
 from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
 from theory._symbols import named, quantity_symbol
@@ -45,12 +47,12 @@ LOWER = 1 - eps
 UPPER = 1 + eps
 # Residuals and row sums, entry by entry; the two traces; the two means, and the extremes of what they average.
 _INDEX = sympy.Symbol("i", integer=True, positive=True)
-_R, _A = sympy.IndexedBase("r", real=True)[_INDEX], sympy.IndexedBase("a", positive=True)[_INDEX]
+RESIDUAL, ROW = sympy.IndexedBase("r", real=True)[_INDEX], sympy.IndexedBase("a", positive=True)[_INDEX]
 _NOISE = named("noise_trace", r"\operatorname{Tr}(\Sigma_1 G)", positive=True)
 _SQUARE = named("fisher_square", r"\|G\|_F^2", positive=True)
 _TOP = named("residual_mean", r"\langle a \rangle_{r^2}", positive=True)
 _BOTTOM = named("plain_mean", r"\langle a \rangle", positive=True)
-_LEAST, _MOST = (named(f"{end}_row_sum", rf"\{end} a", positive=True) for end in ("min", "max"))
+LEAST, MOST = (named(f"{end}_row_sum", rf"\{end} a", positive=True) for end in ("min", "max"))
 
 
 def build() -> Statement:
@@ -120,31 +122,7 @@ def _controls() -> tuple[Control, ...]:
 def _proof() -> Proof:
     proved = StepStatus.PROVED
     return Proof((
-        Step(
-            "Tr(Σ₁G) = r²ᵀa/n² and ‖G‖²_F = Σ aᵢ/n² with a = (K∘K)1",
-            proved,
-            Fact("traces", (equal(_NOISE, total(_R**2 * _A) / n**2), equal(_SQUARE, total(_A) / n**2))),
-            traces,
-            note="K = JJᵀ; traces of matrix products of any size up to cyclic order, then entry by entry for a "
-            "symbolic Jacobian (3×2) and residual",
-        ),
-        Step(
-            "μ = n r²ᵀa/(‖r‖² Σ aᵢ)",
-            proved,
-            Fact("form", (equal(MU, n * total(_R**2 * _A) / (total(_R**2) * total(_A))),)),
-            quotient_of_traces,
-            ("traces",),
-            "the definition μ = Tr(Σ₁G)/(2L ‖G‖²_F) with 2L = ‖r‖²/n; sums of any length",
-        ),
-        Step(
-            "μ is a quotient of two means of the aᵢ, each between the least and the largest of them",
-            proved,
-            Fact("means", (equal(MU, _TOP / _BOTTOM), *between(_LEAST, _TOP, _MOST), *between(_LEAST, _BOTTOM, _MOST))),
-            weighted_means,
-            ("form",),
-            "the weights rᵢ²/‖r‖² and 1/n are non-negative and sum to one; three symbolic weights and values, the sums "
-            "have the same form for any number",
-        ),
+        *mean_steps(MU),
         *spread_steps(),
         Step(
             "(1 − t)/(1 + t) ≤ μ ≤ (1 + t)/(1 − t)",
@@ -155,14 +133,6 @@ def _proof() -> Proof:
             "0 < t < 1; corners of the square of the two means",
         ),
         Step(
-            "with a single sample μ = 1",
-            proved,
-            Fact("one sample", (equal(MU, 1),)),
-            single_sample,
-            ("form",),
-            "n = 1, which Lemma C.4 leaves out",
-        ),
-        Step(
             "1 − ε ≤ μ ≤ 1 + ε",
             proved,
             Fact("bounds", between(LOWER, MU, UPPER)),
@@ -171,6 +141,56 @@ def _proof() -> Proof:
             "0 < ε < 1; the upper bound is met exactly",
         ),
     ))
+
+
+def mean_steps(mu: sympy.Symbol) -> tuple[Step, ...]:
+    """List the steps from the definition of μ to a quotient of two means, which hold for any Jacobian.
+
+    Args:
+        mu: the symbol for the loss alignment, of this or of another model.
+
+    Returns:
+        The steps, in order.
+    """
+    proved = StepStatus.PROVED
+    return (
+        Step(
+            "Tr(Σ₁G) = r²ᵀa/n² and ‖G‖²_F = Σ aᵢ/n² with a = (K∘K)1",
+            proved,
+            Fact(
+                "traces",
+                (equal(_NOISE, total(RESIDUAL**2 * ROW) / n**2), equal(_SQUARE, total(ROW) / n**2)),
+            ),
+            traces,
+            note="K = JJᵀ; traces of matrix products of any size up to cyclic order, then entry by entry for a "
+            "symbolic Jacobian (3×2) and residual",
+        ),
+        Step(
+            "μ = n r²ᵀa/(‖r‖² Σ aᵢ)",
+            proved,
+            Fact("form", (equal(mu, n * total(RESIDUAL**2 * ROW) / (total(RESIDUAL**2) * total(ROW))),)),
+            partial(quotient_of_traces, mu),
+            ("traces",),
+            "the definition μ = Tr(Σ₁G)/(2L ‖G‖²_F) with 2L = ‖r‖²/n; sums of any length",
+        ),
+        Step(
+            "μ is a quotient of two means of the aᵢ, each between the least and the largest of them",
+            proved,
+            Fact("means", (equal(mu, _TOP / _BOTTOM), *between(LEAST, _TOP, MOST), *between(LEAST, _BOTTOM, MOST))),
+            partial(weighted_means, mu),
+            ("form",),
+            "the weights rᵢ²/‖r‖² and 1/n are non-negative and sum to one; three symbolic weights and values, the sums "
+            "have the same form for any number",
+        ),
+        Step(
+            "with a single sample μ = 1",
+            proved,
+            Fact("one sample", (equal(mu, 1),)),
+            partial(single_sample, mu),
+            ("form",),
+            "n = 1, which Lemma C.4 leaves out",
+        ),
+    )
 
 
 def total(entries: sympy.Expr) -> sympy.Expr:
@@ -202,10 +222,11 @@ def traces(conclusion: Formulas) -> bool:
     return cyclic and all(_entry_by_entry(formula) for formula in conclusion)
 
 
-def quotient_of_traces(conclusion: Formulas, traces: Formulas) -> bool:
+def quotient_of_traces(mu: sympy.Symbol, conclusion: Formulas, traces: Formulas) -> bool:
     """Divide the traces.
 
     Args:
+        mu: the symbol for μ.
         conclusion: the form of μ.
         traces: Tr(Σ₁G) and ‖G‖²_F as sums.
 
@@ -213,15 +234,18 @@ def quotient_of_traces(conclusion: Formulas, traces: Formulas) -> bool:
         Whether μ, by its definition, is the claimed quotient; the sums stay as they are, whatever their length.
     """
     (claimed,) = conclusion
-    definition = (_NOISE / (total(_R**2) / n * _SQUARE)).xreplace({formula.lhs: formula.rhs for formula in traces})
+    definition = (_NOISE / (total(RESIDUAL**2) / n * _SQUARE)).xreplace({
+        formula.lhs: formula.rhs for formula in traces
+    })
     atoms = {part: sympy.Dummy(positive=True) for part in definition.atoms(sympy.Sum) | claimed.atoms(sympy.Sum)}
-    return shows(claimed, {}, {MU: definition.xreplace(atoms)} | atoms)
+    return claimed.lhs == mu and shows(claimed, {}, {mu: definition.xreplace(atoms)} | atoms)
 
 
-def weighted_means(conclusion: Formulas, form: Formulas) -> bool:
+def weighted_means(mu: sympy.Symbol, conclusion: Formulas, form: Formulas) -> bool:
     """Show that μ is a quotient of two means, and that a mean lies between the extremes.
 
     Args:
+        mu: the symbol for μ.
         conclusion: μ as a quotient, and both means between the least and the largest value.
         form: μ as a quotient of sums.
 
@@ -229,15 +253,15 @@ def weighted_means(conclusion: Formulas, form: Formulas) -> bool:
         Whether the quotients are the same, and the inequalities hold for any three weights and values.
     """
     quotient, *bounds = conclusion
-    top, bottom = total(_R**2 * _A) / total(_R**2), total(_A) / n
-    same_quotient = shows(quotient, {}, {MU: form[0].rhs, _TOP: top, _BOTTOM: bottom})
+    top, bottom = total(RESIDUAL**2 * ROW) / total(RESIDUAL**2), total(ROW) / n
+    same_quotient = shows(quotient, {}, {mu: form[0].rhs, _TOP: top, _BOTTOM: bottom})
     gap, shares = sympy.Symbol("gap", positive=True), sympy.symbols("x0:3", positive=True)
     weights = sympy.symbols("w0:3", positive=True)
-    values = [_LEAST + gap * share for share in shares]
+    values = [LEAST + gap * share for share in shares]
     mean = sum(w * a for w, a in zip(weights, values, strict=True)) / sum(weights)
-    box = dict.fromkeys((_LEAST, gap, *weights), (0, None)) | dict.fromkeys(shares, (0, 1))
+    box = dict.fromkeys((LEAST, gap, *weights), (0, None)) | dict.fromkeys(shares, (0, 1))
     equal_weights = mean.xreplace(dict.fromkeys(weights, sympy.S.One))
-    within = {_TOP: mean, _BOTTOM: equal_weights, _MOST: _LEAST + gap}
+    within = {_TOP: mean, _BOTTOM: equal_weights, MOST: LEAST + gap}
     return same_quotient and all(shows(formula, box, within) for formula in bounds)
 
 
@@ -252,26 +276,40 @@ def quotient_between(conclusion: Formulas, means: Formulas, row_sums: Formulas) 
     Returns:
         Whether both bounds hold for 0 < t < 1.
     """
+    extremes = dict(zip((LEAST, MOST), ends(row_sums), strict=True))
+    mu, box = quotient_of_means(means, extremes)
+    return means[0].lhs == MU and all(shows(formula, {T: (0, 1), **box}, {MU: mu}) for formula in conclusion)
+
+
+def quotient_of_means(means: Formulas, extremes: Mapping[sympy.Basic, sympy.Basic]) -> tuple[sympy.Expr, Box]:
+    """Write a quotient of two means with each at any place between its ends.
+
+    Args:
+        means: μ as a quotient of means, and the means between the extremes of what they average.
+        extremes: what the extremes are, or bounds for them.
+
+    Returns:
+        The quotient, and the box of the two places.
+    """
     x, y = sympy.symbols("x y", positive=True)
-    extremes = dict(zip((_LEAST, _MOST), ends(row_sums), strict=True))
     quotient, above, below = means[0], ends(means[1:3]), ends(means[3:])
     values = {part: low + share * (high - low) for part, share, (low, high) in ((_TOP, x, above), (_BOTTOM, y, below))}
-    mu = quotient.rhs.xreplace(values).xreplace(extremes)
-    box = {T: (0, 1), x: (0, 1), y: (0, 1)}
-    return quotient.lhs == MU and all(shows(formula, box, {MU: mu}) for formula in conclusion)
+    return quotient.rhs.xreplace(values).xreplace(dict(extremes)), {x: (0, 1), y: (0, 1)}
 
 
-def single_sample(conclusion: Formulas, form: Formulas) -> bool:
+def single_sample(mu: sympy.Symbol, conclusion: Formulas, form: Formulas) -> bool:
     """Evaluate μ at one sample.
 
     Args:
+        mu: the symbol for μ.
         conclusion: its value.
         form: μ as a quotient of sums.
 
     Returns:
         Whether the quotient has that value.
     """
-    return shows(conclusion[0], {}, {MU: form[0].rhs.subs(n, 1).doit()})
+    (claimed,) = conclusion
+    return claimed.lhs == mu and shows(claimed, {}, {mu: form[0].rhs.subs(n, 1).doit()})
 
 
 def bounds_from_spread(conclusion: Formulas, quotient: Formulas, spread: Formulas, single: Formulas) -> bool:
@@ -300,8 +338,8 @@ def _entry_by_entry(formula: Relational) -> bool:
     r = sympy.symbols(f"r0:{count}", real=True)
     K = J * J.T
     noise, fisher = J.T * sympy.diag(*[entry**2 for entry in r]) * J / count, J.T * J / count
-    entries = {_R.base[i + 1]: r[i] for i in range(count)}
-    entries |= {_A.base[i + 1]: sum(K[i, j] ** 2 for j in range(count)) for i in range(count)}
+    entries = {RESIDUAL.base[i + 1]: r[i] for i in range(count)}
+    entries |= {ROW.base[i + 1]: sum(K[i, j] ** 2 for j in range(count)) for i in range(count)}
     left, right = (side.subs(n, count).doit().xreplace(entries) for side in formula.args)
     definitions = {_NOISE: (noise * fisher).trace(), _SQUARE: (fisher * fisher).trace()}
     return shows(formula.func(left, right, evaluate=False), {}, definitions)

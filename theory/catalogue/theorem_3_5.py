@@ -10,13 +10,13 @@ Statement:
     (α/β)⁴ (1 − ε) ≤ μ(θ) ≤ (β/α)⁴ (1 + ε) for all θ, any width and any outer layer.
 
 Guarantee:
-    With probability at least 1 − δ over the inputs; C is an absolute constant that the paper does not give. Vacuous for
-    the ReLU itself: at α = 0 the lower bound is 0 and the upper one infinite.
+    With probability at least 1 − δ over the inputs; the paper does not give the absolute constant C, the proof shows it
+    for C = 1620. Vacuous for the ReLU itself: at α = 0 the lower bound is 0 and the upper one infinite.
     Theorem 3.5 of Wang & Wu, arXiv 2310.00692.
 
 Provenance:
     Bounds and proof [D]; the conditions are those of Theorem 3.3, whose form is [R]. Exponents of 4 cannot be improved
-    for n ≤ d (last step of the proof); what is best for n above d is open.
+    for n ≤ d (remark in the proof); what is best for n above d is open.
 
 Controls:
     3.5:exponent-1 (β/α in place of its fourth power above), 3.5:lower-exponent-1 (the same below) and 3.5:no-dimension
@@ -31,20 +31,22 @@ Example:
 
 from __future__ import annotations
 
-from functools import partial
-
 import sympy
 
+from theory._facts import Fact, Formulas, between, ends, equal, shows
 from theory._inequalities import is_identity, is_nonnegative
 from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
-from theory._symbols import symbol
+from theory._symbols import quantity_symbol, symbol
 from theory.catalogue import theorem_3_3 as linear
+from theory.catalogue._network_row_sums import LINEAR_ROW, ROW, SCALE, SLOPES, WITH_GAP, alpha, beta, network_steps
+from theory.catalogue._row_sums import CONDITION, ROW_SUM, T, spread_steps
 
-eps, delta, alpha, beta = (symbol(name) for name in ("eps", "delta", "alpha", "beta"))
+eps, delta, n = (symbol(name) for name in ("eps", "delta", "n"))
+MU = quantity_symbol("mu_two_layer")
 
-# β − α, so that β ≥ α is a sign.
-_GAP = sympy.Symbol("gap", positive=True)
+# The expected row sum of the linear model, and the limits of μ for orthogonal inputs.
+_EXPECTED, _HIGHEST, _LOWEST = (sympy.Symbol(letter, positive=True) for letter in "AHL")
 
 LOWER = (alpha / beta) ** 4 * linear.LOWER
 UPPER = (beta / alpha) ** 4 * linear.UPPER
@@ -86,11 +88,12 @@ def build() -> Statement:
         },
         lower=LOWER,
         upper=UPPER,
-        sample_size=(linear.CONDITION,),
-        dimension=(linear.CONDITION,),
+        sample_size=(CONDITION,),
+        dimension=(CONDITION,),
         constants="absolute",
         probability=1 - delta,
         controls=_controls(),
+        depends_on=("C.4",),
         proof=_proof(),
     )
 
@@ -119,187 +122,138 @@ def _controls() -> tuple[Control, ...]:
 
 
 def _proof() -> Proof:
+    return Proof((*network_steps(), *linear.mean_steps(MU), *spread_steps(), *_bound_steps()))
+
+
+def _bound_steps() -> tuple[Step, ...]:
+    """List the steps from the spread of the linear model's row sums to the bounds."""
     proved = StepStatus.PROVED
-    return Proof((
+    up, down = (beta / alpha) ** 4, (alpha / beta) ** 4
+    scale = SCALE * _EXPECTED
+    return (
         Step(
-            "Kᵢⱼ = (xᵢ·xⱼ) Σ aₖ² σ'(bₖ·xᵢ) σ'(bₖ·xⱼ), the sum over the neurons k",
+            "α⁴(1 − t) cA ≤ aᵢ ≤ β⁴(1 + t) cA for all i",
             proved,
-            partial(gram_form, 2),
-            "the derivatives of f for any differentiable σ; two neurons, two symbolic inputs in two dimensions",
+            Fact("network spread", between(alpha**4 * (1 - T) * scale, ROW, beta**4 * (1 + T) * scale)),
+            spread_of_network,
+            ("network row sums", "row sums"),
+            "c > 0, A > 0",
         ),
         Step(
-            "α⁴ c (xᵢ·xⱼ)² ≤ Kᵢⱼ² ≤ β⁴ c (xᵢ·xⱼ)² with c = (Σ aₖ²)²",
+            "(α/β)⁴(1 − t)/(1 + t) ≤ μ ≤ (β/α)⁴(1 + t)/(1 − t)",
             proved,
-            partial(entries_between, 4),
-            "two neurons with any slopes in [α, β] at the two inputs; the sum has the same form for any number",
+            Fact("quotient", between(down * (1 - T) / (1 + T), MU, up * (1 + T) / (1 - T))),
+            quotient_between,
+            ("means", "network spread"),
+            "0 < t < 1; corners of the square of the two means",
         ),
-        Step(
-            "α⁴ c aᵢ ≤ ãᵢ ≤ β⁴ c aᵢ for the row sums ãᵢ of K∘K and aᵢ of XXᵀ∘XXᵀ",
-            proved,
-            partial(row_sums_between, 4),
-            "the same c for every row; three symbolic entries, the sum has the same form for any number",
-        ),
-        Step(
-            "μ = n r²ᵀã/(‖r‖² Σ ãᵢ)",
-            proved,
-            partial(linear.gram_identity, 3, 2, 1),
-            "any Jacobian: Theorem 3.3, symbolic at 3×2",
-        ),
-        Step(
-            "min ãᵢ ≤ Σ wᵢãᵢ ≤ max ãᵢ for weights wᵢ = rᵢ²/‖r‖² and for wᵢ = 1/n",
-            proved,
-            partial(linear.weighted_mean_between, 1),
-            "three symbolic weights and values; the sum has the same form for any number",
-        ),
-        Step(
-            "aᵢ within (1 ± t)A for all i gives (α/β)⁴(1 − t)/(1 + t) ≤ μ ≤ (β/α)⁴(1 + t)/(1 − t)",
-            proved,
-            partial(quotient_between, 4, 1),
-            "μ is a quotient of two means of numbers between α⁴(1 − t)cA and β⁴(1 + t)cA; 0 < t < 1, A > 0, c > 0",
-        ),
-        Step(
-            "t = ε/(2 + ε) gives the bounds",
-            proved,
-            partial(bounds_from_spread, LOWER, UPPER, linear.SPREAD),
-            "0 < ε < 1; the upper bound is met exactly",
-        ),
-        *linear.spread_steps(),
         Step(
             "neither fourth power can be lowered where the inputs may be orthogonal",
             proved,
-            partial(power_attained, 4),
+            Fact("powers attained", (equal(_HIGHEST, up), equal(_LOWEST, down))),
+            powers_attained,
+            ("form", "quotient"),
             "n orthogonal inputs of equal length, one neuron with slope β on one of them and α on the others, or the "
-            "other way round, the residual on that one: μ tends to (β/α)⁴ or (α/β)⁴ as n grows. Nothing is said for "
-            "n above d",
+            "other way round, the residual on that one: as n grows μ tends to H or L, the bounds at t = 0. Nothing is "
+            "said for n above d",
+            remark=True,
         ),
-    ))
-
-
-class _Activation(sympy.Function):
-    """An activation of which nothing is known but that it has a derivative."""
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        return _Slope(self.args[argindex - 1])
-
-
-class _Slope(sympy.Function):
-    """Its derivative."""
-
-
-def gram_form(power: int) -> bool:
-    """Compare the Gram matrix of two neurons, from the derivatives of f, with its formula.
-
-    Args:
-        power: the power of the outer weights; two is right.
-
-    Returns:
-        Whether the identity holds, entry by entry.
-    """
-    outer = sympy.symbols("a0:2", real=True)
-    inner = sympy.Matrix(2, 2, lambda k, j: sympy.Symbol(f"b{k}{j}", real=True))
-    X = sympy.Matrix(2, 2, lambda i, j: sympy.Symbol(f"x{i}{j}", real=True))
-    arguments = X * inner.T
-    outputs = sympy.Matrix([sum(outer[k] * _Activation(arguments[i, k]) for k in range(2)) for i in range(2)])
-    J = outputs.jacobian(list(inner))
-
-    def claimed(i: int, j: int) -> sympy.Expr:
-        slopes = sum(outer[k] ** power * _Slope(arguments[i, k]) * _Slope(arguments[j, k]) for k in range(2))
-        return (X[i, :] * X[j, :].T)[0] * slopes
-
-    return bool((J * J.T - sympy.Matrix(2, 2, claimed)).expand().is_zero_matrix)
-
-
-def entries_between(power: int) -> bool:
-    """Bound the square of Σ aₖ² s s' for slopes s and s' in [α, β] by c αᵖ and c βᵖ.
-
-    Args:
-        power: the power p; four is right.
-
-    Returns:
-        Whether both bounds hold.
-    """
-    weights = sympy.symbols("w0:2", positive=True)
-    parts, others, gap = sympy.symbols("s0:2", positive=True), sympy.symbols("t0:2", positive=True), _GAP
-    total = sum(
-        weight * (alpha + gap * s) * (alpha + gap * t) for weight, s, t in zip(weights, parts, others, strict=True)
+        Step(
+            "(α/β)⁴(1 − ε) ≤ μ ≤ (β/α)⁴(1 + ε)",
+            proved,
+            Fact("bounds", between(LOWER, MU, UPPER)),
+            bounds_from_spread,
+            ("quotient", "spread", "one sample"),
+            "0 < ε < 1, 0 < α ≤ β; the upper bound is met exactly",
+        ),
     )
-    box = {alpha: (0, None), gap: (0, None), **dict.fromkeys(weights, (0, None))}
-    box |= dict.fromkeys((*parts, *others), (0, 1))
-    scale = sum(weights) ** 2
-    above, below = (alpha + gap) ** power * scale - total**2, total**2 - alpha**power * scale
-    return is_nonnegative(above, box) and is_nonnegative(below, box)
 
 
-def row_sums_between(power: int) -> bool:
-    """Bound a row sum of numbers that lie between αᵖ and βᵖ times c qⱼ.
+def spread_of_network(conclusion: Formulas, network: Formulas, row_sums: Formulas) -> bool:
+    """Put the spread of the linear model's row sums into the bounds on the network's.
 
     Args:
-        power: the power p of the slopes in the claim; four is right.
+        conclusion: the network's row sums between two numbers, in units of cA.
+        network: the same between two multiples of the linear model's.
+        row_sums: those within 1 ± t, in units of A.
 
     Returns:
-        Whether the row sum lies between αᵖ and βᵖ times c Σ qⱼ.
+        Whether the ends are exactly those that follow, for 0 < t < 1.
     """
-    c, inputs, parts = sympy.Symbol("c", positive=True), sympy.symbols("q0:3", positive=True), sympy.symbols("s0:3")
-    low, high = alpha**4, (alpha + _GAP) ** 4
-    total = sum(c * q * (low + s * (high - low)) for q, s in zip(inputs, parts, strict=True))
-    box = {alpha: (0, None), _GAP: (0, None), c: (0, None), **dict.fromkeys(inputs, (0, None))}
-    box |= dict.fromkeys(parts, (0, 1))
-    above, below = (alpha + _GAP) ** power * c * sum(inputs) - total, total - alpha**power * c * sum(inputs)
-    return is_nonnegative(above, box) and is_nonnegative(below, box)
+    exact = all(
+        is_identity(end, bound.xreplace({LINEAR_ROW: _EXPECTED * factor}))
+        for end, bound, factor in zip(ends(conclusion), ends(network), ends(row_sums), strict=True)
+    )
+    box = {alpha: (0, None), beta: (0, None), SCALE: (0, None), LINEAR_ROW: (0, None)}
+    # The bounds rise with the linear model's row sum.
+    rising = all(is_nonnegative(sympy.diff(bound, LINEAR_ROW), box) for bound in ends(network))
+    named = conclusion[0].rhs == network[0].rhs == ROW and row_sums[0].rhs == ROW_SUM
+    return exact and rising and named
 
 
-def quotient_between(power: int, sign: int) -> bool:
-    """Bound the quotient of two means of numbers between α⁴(1 − t) and β⁴(1 + t) by its values at the corners.
+def quotient_between(conclusion: Formulas, means: Formulas, spread: Formulas) -> bool:
+    """Bound the quotient of two means by its values at the corners.
 
     Args:
-        power: the power of β/α and α/β in the claim; four is right.
-        sign: the sign of t in both denominators; plus one is right.
+        conclusion: the bounds, in t, α and β.
+        means: μ as a quotient of means, and the means between the extremes.
+        spread: what is averaged between two numbers, in units of cA.
 
     Returns:
-        Whether both bounds hold.
+        Whether both bounds hold for 0 < t < 1 and 0 < α ≤ β.
     """
-    t, x, y = sympy.symbols("t x y", positive=True)
-    largest = alpha + _GAP
-    low, high = alpha**4 * (1 - t), largest**4 * (1 + t)
-    box = {alpha: (0, None), _GAP: (0, None), t: (0, 1), x: (0, 1), y: (0, 1)}
-    quotient = (low + x * (high - low)) / (low + y * (high - low))
-    upper = (largest / alpha) ** power * (1 + t) / (1 - sign * t)
-    lower = (alpha / largest) ** power * (1 - t) / (1 + sign * t)
-    return is_nonnegative(upper - quotient, box) and is_nonnegative(quotient - lower, box)
+    mu, places = linear.quotient_of_means(means, dict(zip((linear.LEAST, linear.MOST), ends(spread), strict=True)))
+    box = {**SLOPES, T: (0, 1), **places}
+    # μ does not depend on the scale of what is averaged.
+    values = {MU: sympy.cancel(mu).xreplace(WITH_GAP), **WITH_GAP}
+    return means[0].lhs == MU and all(shows(formula, box, values) for formula in conclusion)
 
 
-def bounds_from_spread(lower: sympy.Expr, upper: sympy.Expr, spread: sympy.Expr) -> bool:
-    """Show that the quotients at this spread lie within the claimed bounds, the upper one exactly.
+def powers_attained(conclusion: Formulas, form: Formulas, quotient: Formulas) -> bool:
+    """Follow μ for orthogonal inputs as their number grows, one of them apart from the others.
 
     Args:
-        lower: the claimed lower bound, in ε, α and β.
-        upper: the claimed upper bound.
-        spread: t as a function of ε.
+        conclusion: the limits where that one has slope β and the others α, and the other way round.
+        form: μ as a quotient of sums.
+        quotient: the bounds in t.
+
+    Returns:
+        Whether μ tends to these limits, and they are the bounds at t = 0.
+    """
+    few = sympy.Symbol("few", positive=True)
+    residual, row = linear.RESIDUAL, linear.ROW
+
+    def limit(one: sympy.Expr, others: sympy.Expr) -> sympy.Expr:
+        # K is diagonal, with the squared slopes in units of ‖x‖² v².
+        sums = {
+            linear.total(residual**2 * row): one**4,
+            linear.total(residual**2): sympy.S.One,
+            linear.total(row): one**4 + (n - 1) * others**4,
+        }
+        return sympy.cancel(form[0].rhs.xreplace(sums).xreplace({n: 1 / few})).xreplace({few: sympy.S.Zero})
+
+    high, low = conclusion
+    limits = {_HIGHEST: limit(beta, alpha), _LOWEST: limit(alpha, beta)}
+    best = dict(zip((_LOWEST, _HIGHEST), (end.xreplace({T: sympy.S.Zero}) for end in ends(quotient)), strict=True))
+    named = (high.lhs, low.lhs) == (_HIGHEST, _LOWEST)
+    return named and all(shows(formula, {}, values) for formula in conclusion for values in (limits, best))
+
+
+def bounds_from_spread(conclusion: Formulas, quotient: Formulas, spread: Formulas, single: Formulas) -> bool:
+    """Show that the bounds at this t lie within the claimed ones, the upper one exactly, and so does a single sample.
+
+    Args:
+        conclusion: the claimed bounds, in ε, α and β.
+        quotient: the bounds in t.
+        spread: what t is.
+        single: μ where there is one sample.
 
     Returns:
         Whether both bounds follow.
     """
-    slopes = (alpha / beta) ** 4
-    exact = is_identity((1 + spread) / (1 - spread) / slopes, upper)
-    below = (slopes * (1 - spread) / (1 + spread) - lower).xreplace({beta: alpha + _GAP})
-    return exact and is_nonnegative(below, {eps: (0, 1), alpha: (0, None), _GAP: (0, None)})
-
-
-def power_attained(power: int) -> bool:
-    """Follow μ for orthogonal inputs as their number grows, one of them apart from the others.
-
-    Args:
-        power: the power of β/α in the claim; four is right.
-
-    Returns:
-        Whether μ tends to (β/α)ᵖ where that one has slope β, and to (α/β)ᵖ where it has slope α.
-    """
-    number = sympy.Symbol("number", positive=True)
-
-    def alignment(one: sympy.Expr, others: sympy.Expr) -> sympy.Expr:
-        # K is diagonal, with the squared slopes.
-        return number * one**4 / (one**4 + (number - 1) * others**4)
-
-    ratio = beta / alpha
-    limits = [sympy.limit(alignment(*slopes), number, sympy.oo) for slopes in ((beta, alpha), (alpha, beta))]
-    return is_identity(limits[0], ratio**power) and is_identity(limits[1], 1 / ratio**power)
+    lower, upper = conclusion
+    low, high = (end.xreplace({T: spread[0].rhs}) for end in ends(quotient))
+    box = {eps: (0, 1), **SLOPES}
+    alone = all(shows(formula, box, {MU: single[0].rhs, **WITH_GAP}) for formula in conclusion)
+    below = shows(lower, box, {MU: low.xreplace(WITH_GAP), **WITH_GAP})
+    return alone and below and lower.rhs == upper.lhs == MU and is_identity(upper.rhs, high)
