@@ -9,17 +9,34 @@ where gᵢ is a mean of g_centred(θ; uᵢ) over the law of θ(t) with the weigh
 
 from __future__ import annotations
 
-from functools import partial
-
 import sympy
 
-from theory._inequalities import is_identity, is_nonnegative
+from theory._facts import Fact, Formulas, between, ends, equal, shows
+from theory._inequalities import Box
 from theory._proof import Step, StepStatus
-from theory._symbols import symbol
+from theory._symbols import named, symbol
 
 A1, A2 = (symbol(name) for name in ("A1", "A2"))
-_GAP = sympy.Symbol("gap", positive=True)
-WITH_GAP = {A2: A1 + _GAP}
+GAP = sympy.Symbol("gap", positive=True)
+WITH_GAP = {A2: A1 + GAP}
+"""A₂ = A₁ + gap, so that A₂ ≥ A₁ is a sign."""
+AMPLITUDES: Box = {A1: (0, None), GAP: (0, None)}
+
+eta = named("eta", r"\eta", positive=True)
+CURVATURE = named("curvature", r"\lambda", positive=True)
+LOSS = named("twice_loss", r"\mathbb{E}\, 2L", positive=True)
+MOMENT = sympy.Symbol("m", positive=True)
+NEXT_MOMENT = named("next_moment", r"m'", positive=True)
+ALIGNMENT = sympy.Symbol("g", positive=True)
+NOISE = named("noise_along", r"\mathbb{E}[u^\top \Sigma u]", positive=True)
+
+# The samples along u and w, entry by entry; ⟨u, w⟩ and ⟨u, w'⟩, whose square is a mean over the drawn sample.
+_INDEX = sympy.Symbol("i", integer=True, positive=True)
+_COUNT = symbol("n")
+ALONG_U, ALONG_W = (sympy.IndexedBase(letter, real=True)[_INDEX] for letter in "ar")
+PART = named("part", r"\langle u, w \rangle", real=True)
+_NEXT_SQUARE = named("next_square", r"\mathbb{E}\langle u, w' \rangle^2", positive=True)
+_VARIANCE = named("variance_along", r"u^\top \Sigma u", positive=True)
 
 LINEAR = "f(x; θ) = ⟨θ, x⟩, square loss, targets ⟨θ*, x⟩ without noise, any inputs"
 SGD = (
@@ -37,76 +54,155 @@ MEANING = {
 
 
 def dynamics_steps() -> tuple[Step, ...]:
-    """List the two steps from SGD to the recursion above.
+    """List the steps from SGD to the recursion above.
 
     Returns:
         The steps, in order.
     """
+    proved = StepStatus.PROVED
+    gradient = samples(ALONG_U * ALONG_W) / _COUNT
+    variance = samples(ALONG_U**2 * ALONG_W**2) / _COUNT - gradient**2
+    after = (1 - eta * CURVATURE) ** 2
     return (
         Step(
-            "E⟨u, w(t+1)⟩² = ⟨u, (I − ηG)w⟩² + η² uᵀΣu, given w(t) = w",
-            StepStatus.PROVED,
-            partial(one_step, 1),
-            "the mean over the samples of ⟨u, w − η x⟨x, w⟩⟩²; at u = uᵢ the first term is (1 − ηλᵢ)²wᵢ². Two symbolic "
+            "E⟨u, w'⟩² = ⟨u, (I − ηG)w⟩² + η² uᵀΣu, given w",
+            proved,
+            Fact(
+                "one step",
+                (equal(_VARIANCE, variance), equal(_NEXT_SQUARE, (PART - eta * gradient) ** 2 + eta**2 * _VARIANCE)),
+            ),
+            one_step,
+            note="the mean over the samples of ⟨u, w − η x⟨x, w⟩⟩² with aᵢ = ⟨u, xᵢ⟩ and rᵢ = ⟨w, xᵢ⟩. Two symbolic "
             "samples in two dimensions; both sides are means over the samples but for (uᵀGw)², which cancels",
         ),
         Step(
-            "A₁ λᵢ E 2L ≤ E[uᵢᵀΣuᵢ] ≤ A₂ λᵢ E 2L",
-            StepStatus.PROVED,
-            partial(noise_between, A1, A2),
-            "uᵢᵀΣuᵢ = g_centred(θ; uᵢ) λᵢ 2L; three points of a law of θ(t), the sum has the same form for any law",
+            "E[uᵀΣu] = g λ E 2L with A₁ ≤ g ≤ A₂ for every law of θ",
+            proved,
+            Fact("noise", (equal(NOISE, ALIGNMENT * CURVATURE * LOSS), *between(A1, ALIGNMENT, A2))),
+            noise_between,
+            ("5.1",),
+            "uᵀΣu = g_centred(θ; u) λ 2L at an eigenvector u, so that g is a mean with the weights 2L; three points of "
+            "a law, the sum has the same form for any law",
+        ),
+        Step(
+            "m' = (1 − ηλ)² m + η² g λ E 2L with A₁ ≤ g ≤ A₂, along every eigenvector",
+            proved,
+            Fact(
+                "moments",
+                (
+                    equal(NEXT_MOMENT, after * MOMENT + eta**2 * ALIGNMENT * CURVATURE * LOSS),
+                    *between(A1, ALIGNMENT, A2),
+                ),
+            ),
+            second_moment,
+            ("one step", "noise"),
+            "⟨u, Gw⟩ = λ⟨u, w⟩ at an eigenvector; the mean over the law of w",
         ),
     )
 
 
-def one_step(factor: int) -> bool:
+def samples(entries: sympy.Expr) -> sympy.Expr:
+    """Write a sum over the samples.
+
+    Args:
+        entries: an expression in entries with the index i.
+
+    Returns:
+        The sum over i = 1, …, n, as it stands.
+    """
+    return sympy.Sum(entries, (_INDEX, 1, _COUNT))
+
+
+def at_samples(expression: sympy.Expr, along_u: list[sympy.Expr], along_w: list[sympy.Expr]) -> sympy.Expr:
+    """Evaluate sums over the samples.
+
+    Args:
+        expression: an expression with such sums.
+        along_u: ⟨u, xᵢ⟩, one for each sample.
+        along_w: ⟨w, xᵢ⟩, one for each sample.
+
+    Returns:
+        The expression at these samples.
+    """
+    entries = {
+        base[i + 1]: value
+        for base, values in ((ALONG_U.base, along_u), (ALONG_W.base, along_w))
+        for i, value in enumerate(values)
+    }
+    return expression.subs(_COUNT, len(along_u)).doit().xreplace(entries)
+
+
+def one_step(conclusion: Formulas) -> bool:
     """Compare the mean of ⟨u, w − η x⟨x, w⟩⟩² over two samples with drift and noise.
 
     Args:
-        factor: the factor of η² uᵀΣu; one is right.
+        conclusion: uᵀΣu, and the mean.
 
     Returns:
-        Whether the identity holds.
+        Whether both are what their definitions give.
     """
+    variance, mean = conclusion
     X = sympy.Matrix(2, 2, lambda i, j: sympy.Symbol(f"x{i}{j}", real=True))
     u, w = (sympy.Matrix(sympy.symbols(f"{name}0:2", real=True)) for name in "uw")
-    eta = sympy.Symbol("eta", positive=True)
-    along_u, residual = X * u, X * w
-    mean = sum((u.dot(w) - eta * a * r) ** 2 for a, r in zip(along_u, residual, strict=True)) / 2
-    gradient = along_u.dot(residual) / 2
-    noise = sum(a**2 * r**2 for a, r in zip(along_u, residual, strict=True)) / 2 - gradient**2
-    return is_identity(mean, (u.dot(w) - eta * gradient) ** 2 + factor * eta**2 * noise)
+    along_u, along_w = list(X * u), list(X * w)
+    slopes = [a * r for a, r in zip(along_u, along_w, strict=True)]
+    values = {
+        PART: u.dot(w),
+        _NEXT_SQUARE: sum((u.dot(w) - eta * slope) ** 2 for slope in slopes) / 2,
+        _VARIANCE: sum((slope - sum(slopes) / 2) ** 2 for slope in slopes) / 2,
+    }
+    written = [equal(formula.lhs, at_samples(formula.rhs, along_u, along_w)) for formula in conclusion]
+    named_first = (variance.lhs, mean.lhs) == (_VARIANCE, _NEXT_SQUARE)
+    return named_first and all(shows(formula, {}, values) for formula in written)
 
 
-def noise_between(least: sympy.Expr, most: sympy.Expr) -> bool:
-    """Show least · E 2L ≤ E[g 2L] ≤ most · E 2L where A₁ ≤ g ≤ A₂.
-
-    Args:
-        least: the claimed lower factor; A₁ is right.
-        most: the claimed upper factor; A₂ is right.
-
-    Returns:
-        Whether both hold for every law on three points.
-    """
-    box, alignments = alignments_between(3)
-    weights = sympy.symbols("p0:3", positive=True)
-    box |= dict.fromkeys(weights, (0, None))
-    noise = sum(p * g for p, g in zip(weights, alignments, strict=True))
-    least, most = (end.xreplace(WITH_GAP) for end in (least, most))
-    return is_nonnegative(noise - least * sum(weights), box) and is_nonnegative(most * sum(weights) - noise, box)
-
-
-def alignments_between(
-    count: int,
-) -> tuple[dict[sympy.Symbol, tuple[sympy.Expr | int, sympy.Expr | int | None]], list[sympy.Expr]]:
-    """Make alignments between A₁ and A₂ = A₁ + gap.
+def noise_between(conclusion: Formulas, alignment: Formulas) -> bool:
+    """Show E[uᵀΣu] = g λ E 2L with g between A₁ and A₂ where g_centred is, at each point of a law.
 
     Args:
-        count: how many.
+        conclusion: the noise, and g between two numbers.
+        alignment: the claim of Assumption 5.1.
 
     Returns:
-        The box of all symbols in them, and the alignments; `WITH_GAP` rewrites A₂ in the same symbols.
+        Whether the quotient of the two expectations is between these numbers for every law on three points.
     """
-    shares = sympy.symbols(f"y0:{count}", positive=True)
-    box: dict[sympy.Symbol, tuple[sympy.Expr | int, sympy.Expr | int | None]] = {A1: (0, None), _GAP: (0, None)}
-    return box | dict.fromkeys(shares, (0, 1)), [A1 + _GAP * share for share in shares]
+    noise, *bounds = conclusion
+    losses, shares = sympy.symbols("p0:3", positive=True), sympy.symbols("y0:3", positive=True)
+    low, high = ends(alignment)
+    # Probabilities times 2L, and g_centred at the points.
+    box = {**AMPLITUDES, CURVATURE: (0, None)} | dict.fromkeys(losses, (0, None)) | dict.fromkeys(shares, (0, 1))
+    alignments = [low + share * (high - low) for share in shares]
+    mean = sum(g * CURVATURE * loss for g, loss in zip(alignments, losses, strict=True))
+    loss = sum(losses)
+    values = {NOISE: mean, LOSS: loss, ALIGNMENT: mean / (CURVATURE * loss)}
+    values = {part: value.xreplace(WITH_GAP) for part, value in values.items()} | WITH_GAP
+    return noise.lhs == NOISE and all(shows(formula, box, values) for formula in (noise, *bounds))
+
+
+def second_moment(conclusion: Formulas, one_step: Formulas, noise: Formulas) -> bool:
+    """Take the mean of one step over the law of w, along an eigenvector.
+
+    Args:
+        conclusion: the second moment after the step, and what is known of g.
+        one_step: the mean over the samples, given w.
+        noise: the mean of uᵀΣu, and g between two numbers.
+
+    Returns:
+        Whether it is what drift and noise add up to, for a law on two points.
+    """
+    claimed, *bounds = conclusion
+    parts, weights, variances = (sympy.symbols(f"{letter}0:2", positive=True) for letter in "wpv")
+    eigen = {samples(ALONG_U * ALONG_W): _COUNT * CURVATURE * PART}
+    given = one_step[1].rhs.xreplace(eigen)
+    after = sum(
+        p * given.xreplace({PART: part, _VARIANCE: v}) for part, p, v in zip(parts, weights, variances, strict=True)
+    )
+    values = {
+        NEXT_MOMENT: after,
+        MOMENT: sum(p * part**2 for p, part in zip(weights, parts, strict=True)),
+    }
+    # The last variance is the one that makes the mean what the noise is.
+    solved = {variances[1]: (noise[0].rhs - weights[0] * variances[0]) / weights[1]}
+    values = {part: value.xreplace(solved) for part, value in values.items()}
+    same_bounds = tuple(bounds) == noise[1:] and noise[0].lhs == NOISE
+    return same_bounds and claimed.lhs == NEXT_MOMENT and shows(claimed, {}, values)

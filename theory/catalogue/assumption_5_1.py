@@ -27,15 +27,39 @@ Example:
 
 from __future__ import annotations
 
-from functools import partial
-
 import sympy
 
-from theory._inequalities import is_identity
+from theory._facts import Fact, Formulas, between, ends, equal, shows
+from theory._inequalities import Box, is_identity, is_nonnegative
 from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
-from theory.catalogue._second_moments import A1, A2, LINEAR, MEANING, SOURCE, noise_between
-from theory.catalogue.theorem_3_3 import weighted_mean_between
+from theory._symbols import named, quantity_symbol, symbol
+from theory.catalogue._second_moments import (
+    A1,
+    A2,
+    ALONG_U,
+    AMPLITUDES,
+    CURVATURE,
+    GAP,
+    LINEAR,
+    MEANING,
+    SOURCE,
+    WITH_GAP,
+    at_samples,
+    samples,
+)
+
+G_EIGEN = quantity_symbol("g_eigen")
+# Samples i, axes j and k; the matrices N and G, the parameter, its coordinates and the eigenvalues γ.
+_I, _J, _K, _DIMENSION = (sympy.Symbol(letter, integer=True, positive=True) for letter in "ijkd")
+_COUNT = symbol("n")
+_SAMPLES, _W = (sympy.IndexedBase(letter, real=True) for letter in "xw")
+_NOISE_MATRIX, _FISHER = (sympy.IndexedBase(letter, real=True)[_J, _K] for letter in "NG")
+_Z, _GAMMA = sympy.IndexedBase("z", real=True)[_J], sympy.IndexedBase("gamma", positive=True)[_J]
+_VARIANCE = named("variance_along", r"u^\top \Sigma u", positive=True)
+_LOSS = named("twice_loss_at", "2L", positive=True)
+_LEAST = named("least_alignment", r"\min g", positive=True)
+_LARGEST = named("largest_alignment", r"\max g", positive=True)
 
 
 def build() -> Statement:
@@ -77,68 +101,174 @@ def build() -> Statement:
 
 def _proof() -> Proof:
     proved = StepStatus.PROVED
+    gradient = [samples(ALONG_U * _SAMPLES[_I, axis]) / _COUNT for axis in (_J, _K)]
+    entry_noise = samples(ALONG_U**2 * _SAMPLES[_I, _J] * _SAMPLES[_I, _K]) / _COUNT - gradient[0] * gradient[1]
     return Proof((
         Step(
             "uᵀΣu = wᵀNw with N = (1/n)Σ (u·x)² x xᵀ − (Gu)(Gu)ᵀ, and 2L = wᵀGw",
             proved,
-            partial(quotient_form, 1),
-            "so g_centred is a quotient of two quadratic forms in w; three symbolic samples in two dimensions",
+            Fact(
+                "quadratic forms",
+                (
+                    equal(_NOISE_MATRIX, entry_noise),
+                    equal(_FISHER, samples(_SAMPLES[_I, _J] * _SAMPLES[_I, _K]) / _COUNT),
+                    equal(_VARIANCE, over_axes(_NOISE_MATRIX * _W[_J] * _W[_K])),
+                    equal(_LOSS, over_axes(_FISHER * _W[_J] * _W[_K])),
+                ),
+            ),
+            quadratic_forms,
+            note="aᵢ = u·xᵢ; so g_centred is a quotient of two quadratic forms in w; three symbolic samples in two "
+            "dimensions",
         ),
         Step(
-            "such a quotient lies between the extreme eigenvalues of (N, λG) on the range of G",
+            "such a quotient is a mean of the eigenvalues γⱼ of (N, λG) with the weights zⱼ²/|z|²",
             proved,
-            partial(weighted_mean_between, 1),
-            "in coordinates that make G the identity and N diagonal (spectral theorem) it is a mean of the eigenvalues "
-            "with weights zⱼ²/|z|²; three coordinates, the sum has the same form for any number",
+            Fact("coordinates", (equal(G_EIGEN, _axis_sum(_GAMMA * _Z**2) / _axis_sum(_Z**2)),)),
+            in_coordinates,
+            ("quadratic forms",),
+            "the definition g_centred = uᵀΣu/(λ 2L); z are coordinates on the range of G that make G the identity and "
+            "N diagonal (spectral theorem); two coordinates",
         ),
         Step(
-            "each eigenvalue is attained",
+            "the smallest and the largest eigenvalue are attained",
             proved,
-            partial(attained, 1),
-            "at the coordinate vector z = eⱼ; three coordinates",
+            Fact("attained", (equal(_LEAST, A1), equal(_LARGEST, A2))),
+            attained,
+            ("coordinates",),
+            "at the coordinate vectors; A₁ and A₂ are the extreme eigenvalues over all i; three coordinates",
         ),
         Step(
-            "A₁ λᵢ E 2L ≤ E[uᵢᵀΣuᵢ] ≤ A₂ λᵢ E 2L for every law of θ",
+            "A₁ ≤ g_centred ≤ A₂, and nothing narrower",
             proved,
-            partial(noise_between, A1, A2),
-            "which is all that Theorem 5.2 needs; three points of a law, the sum has the same form for any law",
+            Fact("bounds", between(A1, G_EIGEN, A2)),
+            mean_between,
+            ("coordinates", "attained"),
+            "A₁ ≤ γⱼ ≤ A₂; three coordinates, the sum has the same form for any number",
         ),
     ))
 
 
-def quotient_form(centre: int) -> bool:
+def over_axes(entries: sympy.Expr) -> sympy.Expr:
+    """Write a double sum over the coordinates.
+
+    Args:
+        entries: an expression in entries with the indices j and k.
+
+    Returns:
+        The sum over j, k = 1, …, d, as it stands.
+    """
+    return sympy.Sum(entries, (_J, 1, _DIMENSION), (_K, 1, _DIMENSION))
+
+
+def quadratic_forms(conclusion: Formulas) -> bool:
     """Compare uᵀΣu and 2L by their definitions with the quadratic forms in w.
 
     Args:
-        centre: the factor of (Gu)(Gu)ᵀ in N; one is right.
+        conclusion: the entries of N and G, and the two quadratic forms.
 
     Returns:
-        Whether both identities hold.
+        Whether all of them are right for three samples in two dimensions.
     """
     X = sympy.Matrix(3, 2, lambda i, j: sympy.Symbol(f"x{i}{j}", real=True))
     u, w = (sympy.Matrix(sympy.symbols(f"{name}0:2", real=True)) for name in "uw")
     gradients = [X[i, :].T * (X[i, :] * w)[0] for i in range(3)]
     mean = sum(gradients, sympy.zeros(2, 1)) / 3
-    variance = sum((u.dot(gradient) - u.dot(mean)) ** 2 for gradient in gradients) / 3
-    G = X.T * X / 3
-    N = X.T * sympy.diag(*[entry**2 for entry in X * u]) * X / 3 - centre * G * u * u.T * G
-    loss = sum(entry**2 for entry in X * w) / 3
-    return is_identity(variance, (w.T * N * w)[0]) and is_identity(loss, (w.T * G * w)[0])
+    definitions = {
+        _VARIANCE: sum((u.dot(gradient) - u.dot(mean)) ** 2 for gradient in gradients) / 3,
+        _LOSS: sum(entry**2 for entry in X * w) / 3,
+    }
+    inputs = {_SAMPLES[i + 1, j + 1]: X[i, j] for i in range(3) for j in range(2)}
+
+    def entry(side: sympy.Expr, j: int, k: int) -> sympy.Expr:
+        return at_samples(side.subs({_J: j, _K: k}), list(X * u), list(X * w)).xreplace(inputs)
+
+    noise, fisher, *forms = conclusion
+    places = [(j, k) for j in (1, 2) for k in (1, 2)]
+    matrices = {
+        m.base[at]: entry(m_is.rhs, *at) for m, m_is in ((_NOISE_MATRIX, noise), (_FISHER, fisher)) for at in places
+    }
+    at_w = matrices | {_W[j + 1]: w[j] for j in range(2)}
+    written = [equal(form.lhs, form.rhs.subs(_DIMENSION, 2).doit().xreplace(at_w)) for form in forms]
+    named_first = tuple(formula.lhs for formula in conclusion) == (_NOISE_MATRIX, _FISHER, _VARIANCE, _LOSS)
+    # The entries of G are those of its definition, not only such that the form is right.
+    gram = X.T * X / 3
+    symmetric = all((matrices[_FISHER.base[at]] - gram[at[0] - 1, at[1] - 1]).expand() == 0 for at in places)
+    return named_first and symmetric and all((definitions[form.lhs] - form.rhs).expand() == 0 for form in written)
 
 
-def attained(weight: int) -> bool:
-    """Evaluate Σ γⱼzⱼ²/Σ zⱼ² at the coordinate vectors.
+def in_coordinates(conclusion: Formulas, forms: Formulas) -> bool:
+    """Diagonalise both quadratic forms.
 
     Args:
-        weight: what multiplies the eigenvalues; one is right.
+        conclusion: g_centred as a mean of eigenvalues.
+        forms: uᵀΣu and 2L as quadratic forms.
 
     Returns:
-        Whether the values are the eigenvalues.
+        Whether the quotient is that, for G = PᵀP, N = λ PᵀΓP and z = Pw with any P.
     """
-    gammas = sympy.symbols("gamma0:3", real=True)
-    unit = sympy.eye(3)
+    (claimed,) = conclusion
+    P = sympy.Matrix(2, 2, lambda i, j: sympy.Symbol(f"P{i}{j}", real=True))
+    w, gammas = sympy.Matrix(sympy.symbols("w0:2", real=True)), sympy.symbols("gamma0:2", positive=True)
+    fisher, noise = P.T * P, CURVATURE * P.T * sympy.diag(*gammas) * P
+    places = [(j, k) for j in range(2) for k in range(2)]
+    entries = {_W[j + 1]: w[j] for j in range(2)}
+    entries |= {_FISHER.base[j + 1, k + 1]: fisher[j, k] for j, k in places}
+    entries |= {_NOISE_MATRIX.base[j + 1, k + 1]: noise[j, k] for j, k in places}
+    variance, loss = (form.rhs.subs(_DIMENSION, 2).doit().xreplace(entries) for form in forms[2:])
+    quotient = _at_coordinates(claimed.rhs, list(gammas), list(P * w))
+    return claimed.lhs == G_EIGEN and is_identity(variance / (CURVATURE * loss), quotient)
 
-    def quotient(z: sympy.Matrix) -> sympy.Expr:
-        return weight * sum(gamma * entry**2 for gamma, entry in zip(gammas, z, strict=True)) / z.dot(z)
 
-    return all(is_identity(quotient(unit[:, j]), gammas[j]) for j in range(3))
+def attained(conclusion: Formulas, coordinates: Formulas) -> bool:
+    """Evaluate the mean at the coordinate vectors.
+
+    Args:
+        conclusion: the smallest and the largest value.
+        coordinates: g_centred as a mean of eigenvalues.
+
+    Returns:
+        Whether they are the values at the vectors of the extreme eigenvalues.
+    """
+    gammas, box = _eigenvalues()
+    values = [_at_coordinates(coordinates[0].rhs, gammas, list(sympy.eye(3)[:, j])) for j in range(3)]
+    extremes = {_LEAST: values[0], _LARGEST: values[2]}
+    between_them = is_nonnegative(values[1] - values[0], box) and is_nonnegative(values[2] - values[1], box)
+    in_order = tuple(formula.lhs for formula in conclusion) == (_LEAST, _LARGEST)
+    return between_them and in_order and all(shows(formula, {}, extremes | WITH_GAP) for formula in conclusion)
+
+
+def mean_between(conclusion: Formulas, coordinates: Formulas, attained: Formulas) -> bool:
+    """Bound a mean of eigenvalues by the extreme ones.
+
+    Args:
+        conclusion: g_centred between two numbers.
+        coordinates: g_centred as a mean of eigenvalues.
+        attained: its smallest and its largest value.
+
+    Returns:
+        Whether both bounds hold, and are attained.
+    """
+    gammas, box = _eigenvalues()
+    squares = sympy.symbols("z0:3", positive=True)
+    box = {**box, **dict.fromkeys(squares, (0, None))}
+    mean = _at_coordinates(coordinates[0].rhs, gammas, list(squares))
+    exact = all(is_identity(end, value.rhs) for end, value in zip(ends(conclusion), attained, strict=True))
+    return exact and all(shows(formula, box, {G_EIGEN: mean} | WITH_GAP) for formula in conclusion)
+
+
+def _axis_sum(entries: sympy.Expr) -> sympy.Expr:
+    """Write a sum over the coordinates j."""
+    return sympy.Sum(entries, (_J, 1, _DIMENSION))
+
+
+def _at_coordinates(expression: sympy.Expr, gammas: list[sympy.Expr], z: list[sympy.Expr]) -> sympy.Expr:
+    """Evaluate sums over the coordinates."""
+    entries = {_GAMMA.base[j + 1]: gamma for j, gamma in enumerate(gammas)}
+    entries |= {_Z.base[j + 1]: entry for j, entry in enumerate(z)}
+    return expression.subs(_DIMENSION, len(z)).doit().xreplace(entries)
+
+
+def _eigenvalues() -> tuple[list[sympy.Expr], Box]:
+    """Make three eigenvalues in rising order, the first A₁ and the last A₂."""
+    share = sympy.Symbol("share", positive=True)
+    return [A1, A1 + share * GAP, A1 + GAP], {**AMPLITUDES, share: (0, 1)}
