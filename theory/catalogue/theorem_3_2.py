@@ -10,7 +10,7 @@ Statement:
 
 Guarantee:
     With probability at least 1 − δ over the inputs, for ε ≤ 1/2; C is an absolute constant that the paper does not
-    give. Theorem 3.2 of Wang & Wu, arXiv 2310.00692.
+    give. C = 8450 is enough, as in Theorem 4.2. Theorem 3.2 of Wang & Wu, arXiv 2310.00692.
 
 Provenance:
     [D], with the conditions and the range of ε of Theorem 4.2. μ is an average of the directional alignments, and a
@@ -27,19 +27,28 @@ Example:
 
 from __future__ import annotations
 
-from functools import partial
-
 import sympy
 
+from theory._facts import Fact, Formulas, between, ends, equal, replaced, same, shows
+from theory._inequalities import Box, is_identity
 from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
-from theory._symbols import symbol
-from theory.catalogue._directional import LOWER, UPPER, one_within_bounds
-from theory.catalogue.theorem_3_3 import weighted_mean_between
-from theory.catalogue.theorem_4_2 import CONDITIONS, RANGE
-from theory.catalogue.theorem_4_2 import steps as directional_steps
+from theory._symbols import CONSTANT, named, quantity_symbol, symbol
+from theory.catalogue._directional import LOWER, UPPER
+from theory.catalogue._directional_events import convention_step
+from theory.catalogue.theorem_4_2 import CONDITIONS, EXPLICIT, RANGE
 
 delta = symbol("delta")
+
+MU = quantity_symbol("mu_olm")
+ANY = quantity_symbol("g_uniform")
+# The eigenvalues of G, the directional alignments along its eigenvectors, their extremes, and g along one direction.
+_K = sympy.Symbol("k", integer=True, positive=True)
+_COUNT = sympy.Symbol("p", integer=True, positive=True)
+_EIGENVALUE = sympy.IndexedBase("lambda", positive=True)[_K]
+_ALONG = sympy.IndexedBase("g", positive=True)[_K]
+_LEAST, _MOST = (named(f"{end}_alignment", rf"\{end}_k g_k", positive=True) for end in ("min", "max"))
+_ONE = named("alignment_along_gradients", r"g(\theta; w)", positive=True)
 
 
 def build() -> Statement:
@@ -76,6 +85,7 @@ def build() -> Statement:
         constants="absolute",
         probability=1 - delta,
         controls=_controls(),
+        depends_on=("4.2",),
         proof=_proof(),
     )
 
@@ -107,78 +117,184 @@ def _controls() -> tuple[Control, ...]:
 
 def _proof() -> Proof:
     proved = StepStatus.PROVED
+    average = _total(_EIGENVALUE**2 * _ALONG) / _total(_EIGENVALUE**2)
     return Proof((
         Step(
-            "μ = Σ λₖ² g(θ; vₖ)/Σ λₖ² with λₖ and vₖ the eigenvalues and eigenvectors of G",
+            "μ = Σ λₖ² gₖ/Σ λₖ² with gₖ = g(θ; vₖ), λₖ and vₖ the eigenvalues and eigenvectors of G",
             proved,
-            partial(average_of_directions, 2),
-            "any symmetric Σ₁ and any G = VΛVᵀ in three dimensions, V a rotation; the sums have the same form in any",
+            Fact("average", (equal(MU, average),)),
+            average_of_directions,
+            note="any symmetric Σ₁ and any G = VΛVᵀ in three dimensions, V a rotation; the sums have the same form in "
+            "any, and where λₖ = 0 nothing is added",
         ),
         Step(
             "so μ lies between the extremes of g over the eigenvectors",
             proved,
-            partial(weighted_mean_between, 1),
+            Fact("extremes", between(_LEAST, MU, _MOST)),
+            mean_between,
+            ("average",),
             "the weights λₖ²/Σ λₖ² are non-negative and sum to one; three symbolic weights and values, the sum has the "
             "same form for any number",
         ),
         Step(
-            "conversely, where all gradients are parallel, J = (X v')wᵀ, μ is g(θ; w)",
+            "conversely, where all gradients are parallel, J = y wᵀ, μ is g(θ; w)",
             proved,
-            partial(parallel_gradients, 2),
-            "symbolic X v' and r (3) and w (2): over all F, the bounds of μ are attained or missed with those of g",
+            Fact("parallel", (equal(MU, _ONE),)),
+            parallel_gradients,
+            note="symbolic y and r (3) and w (2): over all F, the bounds of μ are attained or missed with those of g",
+            remark=True,
         ),
         Step(
-            "where the loss or G is zero, μ = 1 lies within the bounds",
+            f"C = {EXPLICIT} is enough, as for Theorem 4.2",
             proved,
-            partial(one_within_bounds, LOWER, UPPER),
-            "0 < ε < 1",
+            Fact("constant", (equal(CONSTANT, EXPLICIT),)),
+            conditions_shared,
+            ("sample_size", "4.2:sample_size"),
+            "the conditions are the same",
         ),
-        # Theorem 4.2: g lies within the bounds for every θ and every v.
-        *directional_steps(),
+        Step(
+            "g lies within the bounds along every eigenvector",
+            proved,
+            Fact("eigenvectors", (*between(LOWER, _LEAST, UPPER), *between(LOWER, _MOST, UPPER))),
+            every_direction,
+            ("4.2", "constant"),
+            "Theorem 4.2, for every direction at once",
+        ),
+        convention_step(),
+        Step(
+            "μ lies within the bounds",
+            proved,
+            Fact("bounds", between(LOWER, MU, UPPER)),
+            bounds_from_extremes,
+            ("extremes", "eigenvectors", "convention"),
+            "0 < ε < 1; μ = 1 where the loss or G is zero",
+        ),
     ))
 
 
-def average_of_directions(power: int) -> bool:
-    """Compare Tr(Σ₁G)/(2L ‖G‖²_F) with Σ λₖᵖ g(θ; vₖ)/Σ λₖᵖ.
+def average_of_directions(conclusion: Formulas) -> bool:
+    """Compare Tr(Σ₁G)/(2L ‖G‖²_F) with the average of the directional alignments.
 
     Args:
-        power: the power p of the eigenvalues in the weights; two is right.
+        conclusion: μ as a quotient of sums over the eigenvectors.
 
     Returns:
-        Whether the identity holds.
+        Whether the identity holds in three dimensions.
     """
-    values = sympy.symbols("l0:3", positive=True)
+    (claimed,) = conclusion
+    values, loss = sympy.symbols("l0:3", positive=True), sympy.Symbol("loss", positive=True)
     noise = sympy.Matrix(3, 3, lambda i, j: sympy.Symbol(f"s{min(i, j)}{max(i, j)}", real=True))
     V, square = _rotation()
+    # The columns of V have the length square, so that the eigenvalues of fisher are square² times the values.
     fisher = V * sympy.diag(*values) * V.T
     vectors = [V[:, k] for k in range(3)]
-    # The columns of V have length square, so that the eigenvalues of fisher are square² times the values.
-    curvatures = all(
-        ((v.T * fisher * v)[0] - square**4 * value).expand() == 0 for v, value in zip(vectors, values, strict=True)
+    curvatures = [square**4 * value for value in values]
+    diagonal = all(
+        ((v.T * fisher * v)[0] - curvature).expand() == 0 for v, curvature in zip(vectors, curvatures, strict=True)
     )
-    # Hence 2L g along a column is vᵀΣ₁v/(square⁴ value), and Σ valueᵖ · 2L g is this.
-    average = sum(value ** (power - 1) * (v.T * noise * v)[0] for v, value in zip(vectors, values, strict=True))
-    same_noise = sympy.expand((noise * fisher).trace() - average) == 0
-    same_norm = sympy.expand((fisher * fisher).trace() - square**4 * sum(value**power for value in values)) == 0
-    return curvatures and same_noise and same_norm
+    # 2L gₖ is vₖᵀΣ₁vₖ over the curvature; the noise along each column is a variable, which keeps the sums short.
+    along = sympy.symbols("n0:3", real=True)
+    traces = sympy.expand((noise * fisher).trace()), sympy.expand((fisher * fisher).trace())
+    in_columns = sum(value * (v.T * noise * v)[0] for value, v in zip(values, vectors, strict=True))
+    squares = square**4 * sum(value**2 for value in values)
+    same_traces = sympy.expand(traces[0] - in_columns) == 0 and sympy.expand(traces[1] - squares) == 0
+    definition = sum(value * entry for value, entry in zip(values, along, strict=True)) / (loss * squares)
+    entries = {_EIGENVALUE.base[k + 1]: square**2 * values[k] for k in range(3)}
+    entries |= {_ALONG.base[k + 1]: along[k] / (loss * curvatures[k]) for k in range(3)}
+    quotient = claimed.rhs.subs(_COUNT, 3).doit().xreplace(entries)
+    return diagonal and same_traces and claimed.lhs == MU and is_identity(quotient, definition)
 
 
-def parallel_gradients(power: int) -> bool:
+def mean_between(conclusion: Formulas, average: Formulas) -> bool:
+    """Show that a weighted mean lies between the extremes of what it averages.
+
+    Args:
+        conclusion: μ between the least and the largest alignment.
+        average: μ as a weighted mean.
+
+    Returns:
+        Whether it does, for any three weights and values.
+    """
+    gap, shares = sympy.Symbol("gap", positive=True), sympy.symbols("x0:3", positive=True)
+    weights = sympy.symbols("l0:3", positive=True)
+    entries = {_EIGENVALUE.base[k + 1]: weights[k] for k in range(3)}
+    entries |= {_ALONG.base[k + 1]: _LEAST + gap * shares[k] for k in range(3)}
+    mean = average[0].rhs.subs(_COUNT, 3).doit().xreplace(entries)
+    box: Box = dict.fromkeys((_LEAST, gap, *weights), (0, None)) | dict.fromkeys(shares, (0, 1))
+    values = {average[0].lhs: mean, _MOST: _LEAST + gap}
+    return conclusion[0].lhs == _LEAST and all(shows(formula, box, values) for formula in conclusion)
+
+
+def parallel_gradients(conclusion: Formulas) -> bool:
     """Compare μ by its definition, for a Jacobian of rank one, with g along the gradients.
 
     Args:
-        power: the power of the derivative in the numerator of g; two is right.
+        conclusion: the identity.
 
     Returns:
-        Whether the identity holds.
+        Whether it holds.
     """
-    along, r = (sympy.Matrix(sympy.symbols(f"{name}0:3", real=True)) for name in "jr")
-    J = along * sympy.Matrix(sympy.symbols("w0:2", real=True)).T
-    noise, fisher = J.T * sympy.diag(*[entry**2 for entry in r]) * J, J.T * J
-    # Both quotients have ‖r‖² below; what is left of the definition, and of g:
-    above, below = (noise * fisher).trace(), (fisher * fisher).trace()
-    claimed = sum(a**2 * b**power for a, b in zip(r, along, strict=True))
-    return sympy.expand(above * along.dot(along) - claimed * below) == 0
+    y, r = (sympy.Matrix(sympy.symbols(f"{name}0:3", real=True)) for name in "yr")
+    w = sympy.Matrix(sympy.symbols("w0:2", real=True))
+    J = y * w.T
+    noise, fisher, loss = J.T * sympy.diag(*[entry**2 for entry in r]) * J, J.T * J, r.dot(r)
+    mu = sympy.factor((noise * fisher).trace()) / (loss * sympy.factor((fisher * fisher).trace()))
+    along = sympy.factor((w.T * noise * w)[0]) / (loss * sympy.factor((w.T * fisher * w)[0]))
+    return shows(conclusion[0], {}, {MU: mu, _ONE: along})
+
+
+def conditions_shared(conclusion: Formulas, sample_size: Formulas, directional: Formulas) -> bool:
+    """Take over the constant of Theorem 4.2.
+
+    Args:
+        conclusion: the constant.
+        sample_size: the theorem's conditions.
+        directional: those of Theorem 4.2.
+
+    Returns:
+        Whether the conditions are the same, and so is the constant.
+    """
+    return same(conclusion, (equal(CONSTANT, EXPLICIT),)) and same(sample_size, directional)
+
+
+def every_direction(conclusion: Formulas, theorem: Formulas, constant: Formulas) -> bool:
+    """Take Theorem 4.2 where g is least and where it is largest.
+
+    Args:
+        conclusion: both between the bounds.
+        theorem: g along any direction between the bounds.
+        constant: the constant for which the conditions are met.
+
+    Returns:
+        Whether the conclusion is that.
+    """
+    taken = [replaced(formula, {ANY: extreme}) for extreme in (_LEAST, _MOST) for formula in theorem]
+    return constant[0].lhs == CONSTANT and same(conclusion, tuple(taken))
+
+
+def bounds_from_extremes(
+    conclusion: Formulas, extremes: Formulas, eigenvectors: Formulas, convention: Formulas
+) -> bool:
+    """Chain the inequalities.
+
+    Args:
+        conclusion: the bounds of μ.
+        extremes: μ between the least and the largest alignment.
+        eigenvectors: both of these between the bounds.
+        convention: that the bounds contain 1.
+
+    Returns:
+        Whether they are the lower bound of the least and the upper bound of the largest, and contain 1.
+    """
+    (least, most), lower, upper = ends(extremes), eigenvectors[0], eigenvectors[3]
+    middle = extremes[0].rhs
+    chained = (lower.rhs, upper.lhs) == (least, most) and same(conclusion, between(lower.lhs, middle, upper.rhs))
+    return chained and same(convention, tuple(replaced(formula, {middle: sympy.S.One}) for formula in conclusion))
+
+
+def _total(entries: sympy.Expr) -> sympy.Expr:
+    """Write a sum over the eigenvectors."""
+    return sympy.Sum(entries, (_K, 1, _COUNT))
 
 
 def _rotation() -> tuple[sympy.Matrix, sympy.Expr]:
