@@ -12,9 +12,10 @@ Guarantee:
     arXiv 2310.00692); listed as a conjecture, for the proof below is ours and has had no other reader.
 
 Provenance:
-    The remark [S]: "one-sided bounds require much less samples". The form is ours [R], and so is the proof, which rests
-    on cited inequalities. A few long rows push g up, never down: cutting the squares off at a level leaves a lower
-    bound, and what is cut off has bounded differences, so that neither d² nor log²(1/δ) is needed.
+    The remark [S]: "one-sided bounds require much less samples". The form is ours [R], and so is the proof, which cites
+    nothing and gives C(ε) = 9800 (log(1 + 2000/ε³) + 1)/ε³. A few long rows push g up, never down: cutting the squares
+    off at a level leaves a lower bound, and what is left is bounded and moves little between neighbouring directions,
+    so that a net and Bernstein's inequality are enough, and neither d² nor log²(1/δ) is needed.
 
 Controls:
     4.2-lower:raised (1 → 1.2) and 4.2-lower:log-d (log d in place of d).
@@ -28,30 +29,22 @@ Example:
 
 from __future__ import annotations
 
-from functools import partial
-
 import sympy
 
-from theory._inequalities import Box, is_identity, is_nonnegative
+from theory._facts import Fact, Formulas, at_most, ends, replaced, same, shows
+from theory._inequalities import is_identity
 from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
-from theory._symbols import symbol
-from theory.catalogue._directional import (
-    LOWER,
-    WHITENING,
-    bounds_nested,
-    invariances,
-    one_within_bounds,
-    over_parameterised_form,
-)
+from theory._symbols import quantity_symbol, symbol
+from theory.catalogue._directional import LOWER, MEAN, RATIO_U, RATIO_W, eps, population_step, reduction_steps
+from theory.catalogue._directional_events import convention_step, monotone_step, variance_step
+from theory.catalogue._truncated_net import MOVED, SHORTFALL, net_steps
+from theory.catalogue._truncation import EXPECTED, PRODUCT, S, T, truncation_steps
 
-eps, delta, d = (symbol(name) for name in ("eps", "delta", "d"))
+delta, d = symbol("delta"), symbol("d")
+G = quantity_symbol("g_uniform")
 
 CONDITION = d + sympy.log(1 / delta)
-# E[a⁴b²] for standard Gaussians a and b with squared correlation q, and the level at which squares are cut off.
-square = sympy.Symbol("q", positive=True)
-SIXTH_MOMENT = 3 + 12 * square
-LEVEL = 60 / eps
 
 
 def build() -> Statement:
@@ -68,7 +61,7 @@ def build() -> Statement:
         "Stochastic Gradient Descent, arXiv 2310.00692: “one-sided bounds require much less samples”",
         provenance={"lower": "R", "probability": "R", "sample_size": "R"},
         provenance_note="The remark survives, its form does not: that d + log(1/δ) samples are enough, with a constant "
-        "that depends on ε, is ours, and so is the proof.",
+        "that depends on ε, is ours, and so is the proof, with that constant.",
         summary="As many samples as dimensions, times a constant, are enough for the noise along every direction to "
         "reach loss times curvature, at every parameter at once; only the upper bound needs the square.",
         hypotheses=(
@@ -88,6 +81,7 @@ def build() -> Statement:
         constants="may depend on eps",
         probability=1 - delta,
         controls=_controls(),
+        depends_on=("E.1", "E.6", "C.1", "C.5"),
         proof=_proof(),
     )
 
@@ -109,175 +103,80 @@ def _controls() -> tuple[Control, ...]:
 
 
 def _proof() -> Proof:
-    proved, cited = StepStatus.PROVED, StepStatus.CITED
+    proved = StepStatus.PROVED
     return Proof((
+        *reduction_steps("g_uniform", over_parameterised=True),
+        population_step(),
+        convention_step(upper=False),
+        *truncation_steps(),
+        *net_steps(),
         Step(
-            "J v = X v' with v' = ∇F(θ) v, and g = (1/n)Σ(u·xᵢ)²(v'·xᵢ)²/(uᵀŜu · v'ᵀŜv')",
+            "event A: m ≥ 1 − ε for all unit vectors a/|a| and b/|b|",
             proved,
-            partial(over_parameterised_form, 2),
-            "as in Theorem 4.2",
+            Fact("event A", (at_most(1 - eps, MEAN),)),
+            mean_above,
+            ("truncation", "truncated mean", "fixed pair", "moved"),
+            "m is at least the mean of φ, that of the neighbours less what it moves, and so E φ less the shortfall",
         ),
+        variance_step(),
+        monotone_step(upper=False),
         Step(
-            "g does not change under X → XA, u → A⁻¹u, v' → A⁻¹v', nor with the lengths of u and v'",
+            "numerator at least 1 − ε, denominators at most 1 + ε: g is above the bound",
             proved,
-            partial(invariances, 2),
-            "so S = I and |u| = |v'| = 1 without loss; symbolic A (2×2)",
-        ),
-        Step(
-            "where the loss or the curvature along v is zero, g = 1 is above the bound",
-            proved,
-            partial(one_within_bounds, LOWER),
-            "0 < ε < 1",
-        ),
-        Step(
-            "st ≥ min(s, M) min(t, M) ≥ st − (s²t + st²)/M for s, t ≥ 0",
-            proved,
-            partial(truncation_loss, 1),
-            "M = 1 by scaling, t ≤ s by symmetry; the three places that 1 can have",
-        ),
-        Step(
-            "E[a⁴b²] = 3 + 12ρ² for standard Gaussians of correlation ρ",
-            proved,
-            partial(sixth_moment, SIXTH_MOMENT),
-            "six derivatives of exp(½(x² + 2ρxy + y²)) at 0",
-        ),
-        Step(
-            "E[min((u·z)², M) min((v·z)², M)] ≥ 1 − ε/2 at M = 60/ε",
-            proved,
-            partial(truncated_mean, LEVEL, eps / 2),
-            "E[(u·z)²(v·z)²] = 1 + 2ρ², ρ = u·v, ρ² in [0, 1]",
-        ),
-        Step(
-            "(s, t) ↦ min(s², M) min(t², M) changes by at most 2M^{3/2} times the change of s, and as much of t",
-            proved,
-            partial(lipschitz, 2),
-            "its derivatives where they exist: 2s min(t², M) for s² < M and 0 beyond; M = 1 by scaling",
-        ),
-        Step(
-            "the mean over the samples is nowhere below its expectation by more than "
-            "c₁ √(d/n) + c₂ √(log(2/δ)/n), for all unit u and v, w.p. ≥ 1 − δ/2; c₁ and c₂ depend on M",
-            cited,
-            None,
-            "symmetrisation; Maurer, A vector-contraction inequality for Rademacher complexities, ALT 2016, with the "
-            "mean length of (1/n)Σ ±zᵢ at most √(d/n); McDiarmid's inequality, each sample moving the mean by at most "
-            "M²/n",
-        ),
-        Step(
-            "n ≥ C (d + log(1/δ)) makes that at most ε/2 at C = 16 max(c₁, c₂)²/ε²",
-            proved,
-            partial(condition_suffices, CONDITION, 16),
-            "d ≥ 1; (a + b)² = 2(a² + b²) − (a − b)²; log 2 < 1",
-        ),
-        WHITENING,
-        Step(
-            "numerator at least 1 − ε/2 − ε/2, denominators at most 1 + ε: g is above the bound",
-            proved,
-            partial(bound_from_events, LOWER),
+            Fact("bounds", (at_most(LOWER, G),)),
+            bound_from_events,
+            ("normalised", "event A", "event B", "convention"),
             "0 < ε < 1; met exactly",
-        ),
-        Step(
-            "the bound falls as ε grows",
-            proved,
-            partial(bounds_nested, LOWER),
-            "sign of the derivative on 0 < ε < 1: a smaller ε is a stronger statement",
         ),
     ))
 
 
-def truncation_loss(factor: sympy.Expr) -> bool:
-    """Show st ≥ min(s, 1) min(t, 1) ≥ st − factor·(s²t + st²) for 0 ≤ t ≤ s.
+def mean_above(
+    conclusion: Formulas, truncation: Formulas, truncated_mean: Formulas, fixed_pair: Formulas, moved: Formulas
+) -> bool:
+    """Subtract what the mean loses by truncation, at a pair of the net, and between neighbours.
 
     Args:
-        factor: the factor of what may be lost; one is enough.
+        conclusion: the lower bound of m.
+        truncation: the product between its bounds, st above.
+        truncated_mean: the lower bound of its expectation.
+        fixed_pair: the largest shortfall.
+        moved: how far the mean moves between neighbours.
 
     Returns:
-        Whether both hold with 1 above s, between t and s, and below t.
+        Whether the bound is what is left, exactly.
     """
-    s, t, more = sympy.symbols("s t more", positive=True)
-    cases: list[tuple[sympy.Expr, sympy.Expr, Box]] = [
-        (s * t, s, {s: (0, 1), t: (0, 1)}),
-        (t, s, {s: (1, None), t: (0, 1)}),
-        (sympy.S.One, t + more, {t: (1, None), more: (0, None)}),
-    ]
-    return all(
-        is_nonnegative(larger * t - product, box)
-        and is_nonnegative(product - larger * t + factor * (larger**2 * t + larger * t**2), box)
-        for product, larger, box in cases
-    )
+    (claimed,), expected = conclusion, truncated_mean[1]
+    losses = {formula.lhs: formula.rhs for formula in (*fixed_pair, *moved)}
+    left = expected.rhs - losses[SHORTFALL] - losses[MOVED]
+    from_below = ends(truncation)[1] == S * T and truncation[1].lhs == PRODUCT and expected.lhs == EXPECTED
+    one_way = isinstance(claimed, sympy.LessThan) and isinstance(expected, sympy.GreaterThan)
+    return from_below and one_way and claimed.rhs == MEAN and is_identity(claimed.lhs, left)
 
 
-def sixth_moment(claimed: sympy.Expr) -> bool:
-    """Compare six derivatives of the moment generating function with the claim.
+def bound_from_events(
+    conclusion: Formulas, quotient: Formulas, mean: Formulas, variances: Formulas, convention: Formulas
+) -> bool:
+    """Bound g by its value where the mean is least and both quotients are largest.
 
     Args:
-        claimed: the claimed value of E[a⁴b²], in the squared correlation.
+        conclusion: the lower bound of g.
+        quotient: g in the mean and the two quotients.
+        mean: event A.
+        variances: event B.
+        convention: that the bound is below 1.
 
     Returns:
-        Whether the identity holds.
+        Whether the bound holds on the whole box, with equality at that corner.
     """
-    x, y, rho = sympy.symbols("x y rho", real=True)
-    generating = sympy.exp((x**2 + 2 * rho * x * y + y**2) / 2)
-    return is_identity(sympy.diff(generating, x, 4, y, 2).subs({x: 0, y: 0}), claimed.xreplace({square: rho**2}))
-
-
-def truncated_mean(level: sympy.Expr, loss: sympy.Expr) -> bool:
-    """Show that the truncated moment is at least 1 − loss.
-
-    Args:
-        level: M, in ε.
-        loss: the claimed loss, in ε.
-
-    Returns:
-        Whether 1 + 2ρ² − 2 E[a⁴b²]/M is at least that for every ρ² in [0, 1].
-    """
-    least = 1 + 2 * square - 2 * SIXTH_MOMENT / level
-    box = {eps: (0, 1), square: (0, 1)}
-    return is_nonnegative(level, box) and is_nonnegative(least - (1 - loss), box)
-
-
-def lipschitz(factor: sympy.Expr) -> bool:
-    """Bound the derivative of min(s², 1) min(t², 1) in s by a constant.
-
-    Args:
-        factor: the claimed bound; two is right.
-
-    Returns:
-        Whether it holds where s² < 1, with t² below and above 1; beyond, the derivative is zero.
-    """
-    s, t = sympy.symbols("s t", positive=True)
-    box = {s: (0, 1), t: (0, 1)}
-    slopes = [sympy.diff(s**2 * t**2, s), sympy.diff(s**2, s)]
-    return all(is_nonnegative(factor - slope, box) and is_nonnegative(slope, box) for slope in slopes)
-
-
-def condition_suffices(condition: sympy.Expr, factor: int) -> bool:
-    """Show that (c₁√d + c₂√log(2/δ))² ≤ factor·max(c₁, c₂)² f/4, so that n ≥ C f makes the deviation ε/2 at most.
-
-    Args:
-        condition: the right-hand side f.
-        factor: the factor of max(c₁, c₂)²/ε² in C.
-
-    Returns:
-        Whether it is, for every d ≥ 1.
-    """
-    failure, log2, a, b = sympy.symbols("failure log2 a b", positive=True)
-    needed = condition.xreplace({sympy.log(1 / delta): failure})
-    halves = is_identity((a + b) ** 2, 2 * (a**2 + b**2) - (a - b) ** 2)
-    box = {d: (1, None), failure: (0, None), log2: (0, 1)}
-    rest = sympy.Rational(factor, 4) * needed - 2 * (d + log2 + failure)
-    return bool(halves and sympy.log(2) < 1) and is_nonnegative(rest, box)
-
-
-def bound_from_events(lower: sympy.Expr) -> bool:
-    """Show that a numerator of at least 1 − ε and denominators of at most 1 + ε put the quotient above the bound.
-
-    Args:
-        lower: the claimed lower bound, in ε.
-
-    Returns:
-        Whether it does, with equality at the corner.
-    """
-    more, y, z = sympy.symbols("more y z", positive=True)
-    quotient = (1 - eps + more) / ((1 + eps) ** 2 * y * z)
-    box = {eps: (0, 1), more: (0, None), y: (0, 1), z: (0, 1)}
-    return is_identity((1 - eps) / (1 + eps) ** 2, lower) and is_nonnegative(quotient - lower, box)
+    (claimed,), definition = conclusion, quotient[0]
+    more, x, y = sympy.symbols("more x y", positive=True)
+    values = {MEAN: mean[0].lhs + more}
+    for ratio, share, (_, high) in ((RATIO_U, x, ends(variances[:2])), (RATIO_W, y, ends(variances[2:]))):
+        values[ratio] = high * share
+    value = definition.rhs.xreplace(values)
+    box = {eps: (0, 1), more: (0, None), x: (0, 1), y: (0, 1)}
+    corner = value.xreplace({more: sympy.S.Zero, x: sympy.S.One, y: sympy.S.One})
+    conventional = same(convention, (replaced(claimed, {definition.lhs: sympy.S.One}),))
+    described = claimed.rhs == definition.lhs and mean[0].rhs == MEAN and conventional
+    return described and is_identity(claimed.lhs, corner) and shows(claimed, box, {definition.lhs: value})
