@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 STATEMENTS = (
     *("E.2", "E.3", "E.4", "E.5", "E.6"),
-    *("C.1", "C.2", "C.2-centred", "C.3", "C.4", "C.5"),
+    *("C.1", "C.2", "C.2-centred", "C.3", "C.4", "C.5", "C.6"),
     *("3.2", "3.3", "3.3-star", "3.5", "4.2", "4.2-lower", "4.3"),
     *("5.1", "5.2", "5.2-growth", "5.2-parameters", "5.2-threshold", "5.2-threshold-sharp", "5.3"),
 )
@@ -215,6 +215,7 @@ _LEMMAS = {
     "squared_length": "lemma_c3",
     "row_sum": "lemma_c4",
     "variance_ratio": "lemma_c5",
+    "uniform_moment_error": "lemma_c6",
 }
 """Quantities of the lemmas with explicit constants and the modules that judge statements about them."""
 _JUDGES: dict[str, Callable[[theory.Statement, Context], tuple[Verdict, list[Verdict], pd.DataFrame]]] = {

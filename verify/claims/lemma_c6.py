@@ -37,16 +37,18 @@ LONG_ROW = "long row"
 PLACES = {
     "quick": (
         Place(0.5, 0.1, 3000, LONG_ROW),
-        Place(0.5, 0.5, 1),
-        Place(0.5, 0.5, 2),
-        Place(0.5, 0.5, 3),
+        Place(0.5, 0.1, 1),
+        Place(0.5, 0.1, 2),
+        Place(0.5, 0.5, 5),
+        Place(0.2, 0.5, 1),
     ),
     "full": (
         Place(0.5, 0.1, 3000, LONG_ROW),
         Place(0.5, 0.1, 1),
         Place(0.5, 0.1, 2),
-        Place(0.25, 0.5, 2),
-        Place(0.5, 0.1, 4),
+        Place(0.5, 0.5, 10),
+        Place(0.1, 0.5, 1),
+        Place(0.1, 0.5, 3),
     ),
 }
 MOST_ENTRIES = {"quick": 5e6, "full": 4e7}

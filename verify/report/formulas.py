@@ -20,8 +20,20 @@ _NAMES = {
     "lambda_k": "λ_k",
     "lambda_next": "λ_{k+1}",
     "D": "D_k",
+    "u_squared": "|u|²",
+    "v_squared": "|v|²",
 }
 _QUANTITIES = {
+    "mean_deviation": "|(1/n)Σ Xᵢ|",
+    "quadratic_form": "xᵀAx − E xᵀAx",
+    "covariance_error": "‖Ŝ − I‖",
+    "fourth_moment_deviation": "|(1/n)Σ aᵢ²bᵢ² − E a²b²|",
+    "fixed_direction_error": "‖(1/n)Σ (v·zᵢ)² zᵢzᵢᵀ − (I + 2vvᵀ)‖",
+    "squared_inner_product": "(u·v)²",
+    "squared_length": "‖xᵢ‖²/Tr S, xᵢᵀSxᵢ/Tr S²",
+    "row_sum": "aᵢ/A",
+    "variance_ratio": "uᵀŜu/uᵀSu",
+    "uniform_moment_error": "max |(1/n)Σ (u·zᵢ)²(v·zᵢ)² − (1 + 2(u·v)²)|",
     "moment": "E[(u·x)²(v·x)²]",
     "population_g": "g",
     "population_g_centred": "g_centred",
@@ -83,10 +95,10 @@ def _cases(parts: list[str]) -> str:
 
 
 def _renamed(match: re.Match[str]) -> str:
-    """Write a name in its sign; a product of letters needs parentheses under a power."""
+    """Write a name in its sign; products and squares need parentheses under a power."""
     name, power = match.group(1), match.group(2) or ""
     sign = _NAMES.get(name, name)
-    return f"({sign}){power}" if power and "ᵀ" in sign else f"{sign}{power}"
+    return f"({sign}){power}" if power and ("ᵀ" in sign or "²" in sign) else f"{sign}{power}"
 
 
 def claim_text(statement: Mapping[str, Any]) -> str:
