@@ -26,18 +26,36 @@ Example:
 
 from __future__ import annotations
 
-from functools import partial
+from collections import Counter
+from itertools import product
+from math import factorial, prod
 
 import sympy
+from sympy.core.relational import Relational
 
+from theory._facts import Fact, Formulas, equal, shows
 from theory._inequalities import is_identity
 from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
-from theory._symbols import symbol
+from theory._symbols import named, quantity_symbol, symbol
+from theory.catalogue._index_notation import same_sums
 
 var_u, var_v, cov_uv = (symbol(name) for name in ("uSu", "vSv", "uSv"))
 
 MOMENT = var_u * var_v + 2 * cov_uv**2
+FOURTH_MOMENT = quantity_symbol("moment")
+
+# In index notation: the covariance S, two vectors, and m for E[xᵢ xⱼ xₖ xₗ].
+_I, _J, _K, _L, _DIMENSION = sympy.symbols("i j k l d", integer=True, positive=True)
+_S, _U, _V, _M = (sympy.IndexedBase(name, real=True) for name in "Suvm")
+_MOMENTS = _M[_I, _J, _K, _L]
+_PAIRINGS = _S[_I, _J] * _S[_K, _L] + _S[_I, _K] * _S[_J, _L] + _S[_I, _L] * _S[_J, _K]
+# A quadratic form at two basis vectors and at their sum; the moment, found a second way.
+_AT_I, _AT_J, _AT_SUM = (
+    named(f"form_at_{name}", f"q({latex})")
+    for name, latex in (("first", "e_i"), ("second", "e_j"), ("sum", "e_i + e_j"))
+)
+_DERIVATIVE = named("fourth_derivative", r"\partial_a^2 \partial_b^2 \mathbb{E}\, e^{a u^\top x + b v^\top x}")
 
 
 def build() -> Statement:
@@ -83,137 +101,206 @@ def build() -> Statement:
 
 def _proof() -> Proof:
     proved = StepStatus.PROVED
+    along_u = _total(_U[_K] * _S[_I, _K], _K) * _total(_U[_L] * _S[_J, _L], _L)
     return Proof((
         Step(
-            "Isserlis: E[xᵢ xⱼ xₖ xₗ] is the sum over the three pairings",
+            "Isserlis: m = E[xᵢ xⱼ xₖ xₗ] is the sum over the three pairings",
             proved,
-            isserlis_from_mgf,
-            "symbolic 4×4 covariance: the coefficient of t₁t₂t₃t₄ in exp(½ tᵀSt); equal indices are the case of "
-            "equal rows of S",
+            Fact("Isserlis", (equal(_MOMENTS, _PAIRINGS),)),
+            isserlis_from_transform,
+            note="fourth derivatives of exp(½ tᵀSt) at 0 for symbolic S: all indices in two and in three dimensions, "
+            "and four different indices, of which any others are the case of equal rows of S",
         ),
         Step(
-            "E[(u·x)²(v·x)²] = uSu·vSv + 2 uSv²",
+            "variances and covariance are sums over the entries",
             proved,
-            partial(moment_from_mgf, MOMENT),
-            "symbolic covariance of (u·x, v·x), any d: four derivatives of exp(½(a²uSu + 2ab uSv + b²vSv)) at 0",
-        ),
-        *(
-            Step(
-                f"E[(u·x)² x xᵀ] = (uᵀSu) S + 2 S u uᵀ S at d = {d}",
-                proved,
-                partial(matrix_identity, d, 1, 2),
-                "symbolic S and u, entry by entry through Isserlis",
-            )
-            for d in (2, 3)
+            Fact(
+                "variances",
+                (
+                    equal(var_u, _total(_U[_K] * _U[_L] * _S[_K, _L], _K, _L)),
+                    equal(var_v, _total(_V[_K] * _V[_L] * _S[_K, _L], _K, _L)),
+                    equal(cov_uv, _total(_U[_K] * _V[_L] * _S[_K, _L], _K, _L)),
+                ),
+            ),
+            variances_in_entries,
+            note="written out in three dimensions; the sums have the same form in any",
         ),
         Step(
-            "the matrix form tested along v is the scalar form",
+            "E[(u·x)² x xᵀ] = (uᵀSu) S + 2 S u uᵀ S",
             proved,
-            partial(scalar_from_matrix, 3, MOMENT),
-            "symbolic S, u, v at d = 3",
+            Fact(
+                "matrix form",
+                (equal(_total(_U[_K] * _U[_L] * _M[_K, _L, _I, _J], _K, _L), var_u * _S[_I, _J] + 2 * along_u),),
+            ),
+            matrix_form,
+            ("Isserlis", "variances"),
+            "in index notation, any dimension: S is symmetric and the indices of sums may be renamed",
         ),
         Step(
             "the scalar form in every v determines the matrix form",
             proved,
-            partial(polarisation, 3, sympy.Rational(1, 2)),
-            "a symmetric matrix is given by its quadratic form at e_i, e_j and e_i + e_j; symbolic at d = 3",
+            Fact("polarisation", (equal(_S[_I, _J], (_AT_SUM - _AT_I - _AT_J) / 2),)),
+            polarisation,
+            note="a symmetric matrix is given by its quadratic form at e_i, e_j and e_i + e_j; symbolic at d = 3",
+            remark=True,
+        ),
+        Step(
+            "four derivatives of the moment generating function of (u·x, v·x) give the same moment",
+            proved,
+            Fact("second way", (equal(_DERIVATIVE, MOMENT),)),
+            moment_from_transform,
+            note="symbolic covariance of (u·x, v·x), any d: derivatives of exp(½(a²uSu + 2ab uSv + b²vSv)) at 0",
+            remark=True,
+        ),
+        Step(
+            "E[(u·x)²(v·x)²] = uSu·vSv + 2 uSv²",
+            proved,
+            Fact("bounds", (equal(FOURTH_MOMENT, MOMENT),)),
+            scalar_from_matrix,
+            ("matrix form", "variances"),
+            "the matrix form tested along v, in index notation, any dimension",
         ),
     ))
 
 
-def isserlis_from_mgf(pairings: int = 3) -> bool:
-    """Compare the mixed derivative of the moment generating function with the sum over pairings.
+def isserlis_from_transform(conclusion: Formulas) -> bool:
+    """Compare derivatives of the moment generating function with the sum over pairings.
 
     Args:
-        pairings: how many of the three pairings to sum; three are right.
+        conclusion: the fourth moments by the covariance.
 
     Returns:
-        Whether the identity holds.
+        Whether the identity holds for every choice of indices in two and three dimensions, and for four different ones.
     """
-    S = _covariance(4)
-    t = sympy.Matrix(sympy.symbols("t0:4"))
-    half = sympy.Rational(1, 2) * (t.T * S * t)[0]
-    # Only the second term of the exponential series has degree four.
-    fourth = sympy.Poly(sympy.expand(half**2 / 2), *t).coeff_monomial(t[0] * t[1] * t[2] * t[3])
-    pairs = [S[0, 1] * S[2, 3], S[0, 2] * S[1, 3], S[0, 3] * S[1, 2]][:pairings]
-    return is_identity(fourth, sum(pairs))
+    (claimed,) = conclusion
+    choices = [*((d, indices) for d in (2, 3) for indices in product(range(d), repeat=4)), (4, (0, 1, 2, 3))]
+    series = {d: _fourth_order(d) for d in (2, 3, 4)}
+
+    def derivative(d: int, indices: tuple[int, ...]) -> sympy.Expr:
+        powers = Counter(indices)
+        coefficient = series[d].coeff_monomial(tuple(powers[index] for index in range(d)))
+        return coefficient * prod(factorial(power) for power in powers.values())
+
+    def holds(d: int, indices: tuple[int, ...]) -> bool:
+        at = dict(zip((_I, _J, _K, _L), (sympy.Integer(index + 1) for index in indices), strict=True))
+        pairings = claimed.rhs.xreplace(at).xreplace(_entries(d))
+        return bool(sympy.expand(derivative(d, indices) - pairings) == 0)
+
+    return claimed.lhs == _MOMENTS and all(holds(*choice) for choice in choices)
 
 
-def moment_from_mgf(claimed: sympy.Expr) -> bool:
+def variances_in_entries(conclusion: Formulas) -> bool:
+    """Compare the sums with products of matrices in three dimensions.
+
+    Args:
+        conclusion: the two variances and the covariance as sums.
+
+    Returns:
+        Whether they agree.
+    """
+    S, (u, v) = _covariance(3), (sympy.Matrix(sympy.symbols(f"{name}0:3", real=True)) for name in "uv")
+    values = {var_u: (u.T * S * u)[0], var_v: (v.T * S * v)[0], cov_uv: (u.T * S * v)[0]}
+    values |= _entries(3) | {_U[k + 1]: u[k] for k in range(3)} | {_V[k + 1]: v[k] for k in range(3)}
+    pinned = tuple(formula.lhs for formula in conclusion) == (var_u, var_v, cov_uv)
+    return pinned and all(shows(_written_out(formula, 3), {}, values) for formula in conclusion)
+
+
+def matrix_form(conclusion: Formulas, isserlis: Formulas, variances: Formulas) -> bool:
+    """Insert the fourth moments into the sum over two indices.
+
+    Args:
+        conclusion: the matrix form, entry (i, j).
+        isserlis: the fourth moments.
+        variances: the variances as sums.
+
+    Returns:
+        Whether the terms of both sides agree in any dimension.
+    """
+    (claimed,), (rule,) = conclusion, isserlis
+    values = {formula.lhs: formula.rhs for formula in variances}
+    moments = {
+        entry: rule.rhs.xreplace(dict(zip(rule.lhs.indices, entry.indices, strict=True)))
+        for entry in claimed.lhs.atoms(sympy.Indexed)
+        if entry.base == _M
+    }
+    right = claimed.rhs.xreplace(values)
+    return bool(moments) and same_sums(claimed.lhs.xreplace(moments), right, (_S,))
+
+
+def scalar_from_matrix(conclusion: Formulas, matrix: Formulas, variances: Formulas) -> bool:
+    """Test the matrix form along v.
+
+    Args:
+        conclusion: the moment by variances and covariance.
+        matrix: the matrix form, entry (i, j).
+        variances: variances and covariance as sums.
+
+    Returns:
+        Whether the terms of both sides agree in any dimension.
+    """
+    values = {formula.lhs: formula.rhs for formula in variances}
+    tested = _total(_V[_I] * _V[_J] * matrix[0].rhs.xreplace(values), _I, _J)
+    return conclusion[0].lhs == FOURTH_MOMENT and same_sums(tested, conclusion[0].rhs.xreplace(values), (_S,))
+
+
+def polarisation(conclusion: Formulas) -> bool:
+    """Recover every entry of a symmetric matrix from its quadratic form.
+
+    Args:
+        conclusion: the entry (i, j) by three values of the form.
+
+    Returns:
+        Whether the identity holds in three dimensions.
+    """
+    (claimed,), M, unit = conclusion, _covariance(3), sympy.eye(3)
+
+    def form(v: sympy.Matrix) -> sympy.Expr:
+        return (v.T * M * v)[0]
+
+    def holds(i: int, j: int) -> bool:
+        first, second = unit[:, i], unit[:, j]
+        values = {_AT_I: form(first), _AT_J: form(second), _AT_SUM: form(first + second), claimed.lhs: M[i, j]}
+        return shows(claimed, {}, values)
+
+    return claimed.lhs == _S[_I, _J] and all(holds(i, j) for i in range(3) for j in range(3))
+
+
+def moment_from_transform(conclusion: Formulas) -> bool:
     """Compare four derivatives of the moment generating function of (u·x, v·x) with the claim.
 
     Args:
-        claimed: the claimed value of E[(u·x)²(v·x)²].
+        conclusion: the derivative at zero.
 
     Returns:
         Whether the identity holds.
     """
     a, b = sympy.symbols("a b", real=True)
     generating = sympy.exp((a**2 * var_u + 2 * a * b * cov_uv + b**2 * var_v) / 2)
-    return is_identity(sympy.diff(generating, a, a, b, b).subs({a: 0, b: 0}), claimed)
+    derivative = sympy.diff(generating, a, a, b, b).subs({a: 0, b: 0})
+    return conclusion[0].lhs == _DERIVATIVE and is_identity(derivative, conclusion[0].rhs)
 
 
-def matrix_identity(d: int, weight: int, factor: int) -> bool:
-    """Compare E[(u·x)² x xᵀ], summed by Isserlis, with weight·(uᵀSu) S + factor·S u uᵀ S.
-
-    Args:
-        d: the dimension.
-        weight: the factor of (uᵀSu) S; one is right.
-        factor: the factor of S u uᵀ S; two is right.
-
-    Returns:
-        Whether the identity holds.
-    """
-    S, u = _covariance(d), sympy.Matrix(sympy.symbols(f"u0:{d}"))
-
-    def entry(i: int, j: int) -> sympy.Expr:
-        return sum(
-            u[k] * u[m] * (S[k, m] * S[i, j] + S[k, i] * S[m, j] + S[k, j] * S[m, i])
-            for k in range(d)
-            for m in range(d)
-        )
-
-    claimed = weight * (u.T * S * u)[0] * S + factor * S * u * u.T * S
-    return bool((sympy.Matrix(d, d, entry) - claimed).expand().is_zero_matrix)
+def _total(entries: sympy.Expr, *indices: sympy.Symbol) -> sympy.Expr:
+    """Write a sum over the dimensions."""
+    return sympy.Sum(entries, *((index, 1, _DIMENSION) for index in indices))
 
 
-def scalar_from_matrix(d: int, claimed: sympy.Expr) -> bool:
-    """Compare vᵀ((uᵀSu) S + 2 S u uᵀ S)v with the claim.
+def _written_out(formula: Relational, dimension: int) -> Relational:
+    """Write the sums of an identity out."""
+    return equal(*(side.subs(_DIMENSION, dimension).doit() for side in formula.args))
 
-    Args:
-        d: the dimension.
-        claimed: the claimed value of E[(u·x)²(v·x)²].
 
-    Returns:
-        Whether the identity holds.
-    """
+def _fourth_order(d: int) -> sympy.Poly:
+    """Return the terms of degree four of exp(½ tᵀSt): only the second term of the exponential series has them."""
+    t = sympy.Matrix(sympy.symbols(f"t0:{d}"))
+    half = (t.T * _covariance(d) * t)[0] / 2
+    return sympy.Poly(sympy.expand(half**2 / 2), *t)
+
+
+def _entries(d: int) -> dict[sympy.Basic, sympy.Expr]:
+    """Write the entries of S as those of a symmetric matrix of symbols."""
     S = _covariance(d)
-    u, v = (sympy.Matrix(sympy.symbols(f"{name}0:{d}")) for name in "uv")
-    tested = (v.T * ((u.T * S * u)[0] * S + 2 * S * u * u.T * S) * v)[0]
-    values = {var_u: (u.T * S * u)[0], var_v: (v.T * S * v)[0], cov_uv: (u.T * S * v)[0]}
-    return is_identity(tested, claimed.xreplace(values))
-
-
-def polarisation(d: int, factor: sympy.Expr) -> bool:
-    """Recover every entry of a symmetric matrix from its quadratic form.
-
-    Args:
-        d: the dimension.
-        factor: the factor of form(e_i + e_j) − form(e_i) − form(e_j); a half is right.
-
-    Returns:
-        Whether the identity holds.
-    """
-    M, unit = _covariance(d), sympy.eye(d)
-
-    def form(v: sympy.Matrix) -> sympy.Expr:
-        return (v.T * M * v)[0]
-
-    return all(
-        is_identity(factor * (form(unit[:, i] + unit[:, j]) - form(unit[:, i]) - form(unit[:, j])), M[i, j])
-        for i in range(d)
-        for j in range(d)
-    )
+    return {_S[i + 1, j + 1]: S[i, j] for i in range(d) for j in range(d)}
 
 
 def _covariance(d: int) -> sympy.Matrix:
