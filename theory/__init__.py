@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from theory._parse import parse
     from theory._proof import Proof, Step, StepResult, StepStatus
     from theory._proof_writing import explicit_constants, proof_latex, proof_lines, step_dict, tally, used_words
-    from theory._prose import latex_text
+    from theory._prose import latex_text, shifts
     from theory._replacement import parse_replacement
     from theory._statement import Control, Statement
     from theory._writing import latex_body, markdown
@@ -55,6 +55,7 @@ __all__ = [
     "parse_replacement",
     "proof_latex",
     "proof_lines",
+    "shifts",
     "statement",
     "statements",
     "step_dict",
@@ -88,6 +89,7 @@ _HOMES = {
     "parse_replacement": "_replacement",
     "proof_latex": "_proof_writing",
     "proof_lines": "_proof_writing",
+    "shifts": "_prose",
     "statement": "catalogue",
     "statements": "catalogue",
     "step_dict": "_proof_writing",

@@ -187,8 +187,8 @@ def sentence(text: str) -> str:
     Returns:
         The text; a formula at its beginning stays as it is.
     """
-    first = re.match(r"[a-z]{2,}\b|a\b(?= [a-z]{2})", text)
-    return f"{text[:1].upper() if first else text[:1]}{text[1:].rstrip('.')}."
+    word = re.match(r"(?!(?:exp|log|max|min|srk|sup|inf) )(?:[a-z]{2,}|a)(?=[ ,:;])", text)
+    return f"{text[:1].upper() if word else text[:1]}{text[1:].rstrip('.')}."
 
 
 def joined(phrases: Sequence[str]) -> str:

@@ -31,8 +31,26 @@ _TYPOGRAPHY |= {"ø": r"\o{}", "Ø": r"\O{}", "ł": r"\l{}", "ı": r"\i{}", "\u2
 _LETTER_ACCENTS = {"\u0300": r"\`", "\u0301": r"\'", "\u0308": r"\"", "\u030a": r"\r", "\u030c": r"\v"}
 _LETTER_ACCENTS |= {"\u0327": r"\c", "\u0307": r"\."}
 _FORMULA_ACCENTS = {"\u0302": r"\hat", "\u0303": r"\tilde", "\u0304": r"\bar"}
+_SHIFT = re.compile(r"([\^_])\{([^{}]*)\}")
 # Where one raised character follows another, or a lowered one: they stand in one exponent, or index.
 _NEIGHBOURS = re.compile(r"(?<=\^\{.)\}\}\\ensuremath\{\{\}\^\{|(?<=_\{.)\}\}\\ensuremath\{\{\}_\{")
+
+
+def shifts(text: str) -> list[tuple[str, str, str]]:
+    """Find what a text raises or lowers, such as the exponent in "e^{−t}".
+
+    Args:
+        text: any text; only what stands in braces is raised or lowered.
+
+    Returns:
+        Pieces: plain text, then "^" or "_" and what it applies to; the mark of the last piece is empty.
+
+    Example:
+        >>> shifts("at most e^{−t} for all")
+        [('at most e', '^', '−t'), (' for all', '', '')]
+    """
+    parts = _SHIFT.split(text)
+    return [*zip(parts[0:-1:3], parts[1::3], parts[2::3], strict=True), (parts[-1], "", "")]
 
 
 def latex_text(text: str) -> str:
@@ -44,7 +62,12 @@ def latex_text(text: str) -> str:
     Returns:
         The text for use outside formulas; ASCII only. A character that has no notation becomes `U+` and its number.
     """
-    written = _NEIGHBOURS.sub("", "".join(map(_piece, _clusters(text))))
+    written = ""
+    for plain, mark, inner in shifts(text):
+        written += _NEIGHBOURS.sub("", "".join(map(_piece, _clusters(plain))))
+        if mark:
+            formula = "".join(_MATHS.get(character, _ESCAPES.get(character, character)) for character in inner)
+            written += rf"\ensuremath{{{{}}{mark}{{{formula}}}}}"
     # What begins with a bracket would be an option of \item.
     return f"{{[}}{written[1:]}" if written.startswith("[") else written
 
@@ -68,8 +91,8 @@ def _piece(cluster: str) -> str:
             return rf"\ensuremath{{{_FORMULA_ACCENTS[accent]}{{{_MATHS.get(base, base)}}}}}"
         if accent in _LETTER_ACCENTS and base.isascii():
             return rf"{_LETTER_ACCENTS[accent]}{{{base}}}"
-        composed = unicodedata.normalize("NFC", cluster)
-        return _MATHS.get(composed, _number(composed))
+        # Struck signs, such as ≠, come apart as well.
+        cluster = unicodedata.normalize("NFC", cluster)
     if formula := _MATHS.get(cluster) or _shifted(cluster):
         return rf"\ensuremath{{{_based(formula)}}}"
     written = {**_ESCAPES, **_TYPOGRAPHY}.get(cluster, cluster)

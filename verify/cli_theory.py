@@ -63,7 +63,9 @@ def _theory(
     results: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FOLDER", show_default=False, help="With --handbook: a run whose verdicts it shows; may be repeated."
+            metavar="FOLDER",
+            show_default=False,
+            help="With --handbook: a run whose verdicts it shows; may be repeated.",
         ),
     ] = None,
     verbose: Verbose = False,
@@ -88,9 +90,9 @@ def _theory(
 
 def _handbook(out: str, results: list[str]) -> int:
     """Run every proof and write the handbook."""
-    from verify.report import handbook
+    from verify.report.handbook_folder import write
 
-    written = handbook.write(out, results)
+    written = write(out, results)
     say(written.headline() + "\n")
     return written.exit_code
 
