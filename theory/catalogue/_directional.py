@@ -261,9 +261,3 @@ def _rows_hold(conclusion: Formulas, theta: tuple[sympy.Symbol, ...], outputs: l
         entries |= {_X[_I, j + 1]: x[j], _U[j + 1]: output - target[j], _W[j + 1]: along(output)}
     sides = [[side.subs(d, 2).doit().xreplace(entries) for side in formula.args] for formula in conclusion]
     return all(sympy.expand(left - right) == 0 for left, right in sides)
-
-
-# Until the proofs of 4.3 and of the lower half of 4.2 are chains, their modules look for these names here.
-WHITENING = Step("event B", StepStatus.CITED, Fact("event B", ()), None)
-bounds_from_events = bounds_nested = invariances = population_form = population_range = bool
-one_within_bounds = over_parameterised_form = bool

@@ -199,12 +199,20 @@ def bounds_nested(conclusion: Formulas) -> bool:
         conclusion: the bounds at a larger ε against those at ε.
 
     Returns:
-        Whether they do.
+        Whether each compares the same function at both, and they do.
     """
     share = sympy.Symbol("x", positive=True)
     box = {eps: (0, 1), share: (0, 1)}
+    same_function = all(
+        left.xreplace({_LARGER: eps}) == right.xreplace({_LARGER: eps})
+        for left, right in (formula.args for formula in conclusion)
+    )
     both = all({eps, _LARGER} == formula.free_symbols for formula in conclusion)
-    return both and all(shows(formula, box, {_LARGER: eps + (1 - eps) * share}) for formula in conclusion)
+    return (
+        same_function
+        and both
+        and all(shows(formula, box, {_LARGER: eps + (1 - eps) * share}) for formula in conclusion)
+    )
 
 
 def _are_constants(formulas: Formulas) -> bool:
