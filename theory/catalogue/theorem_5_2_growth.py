@@ -25,28 +25,43 @@ Example:
 
 from __future__ import annotations
 
-from functools import partial
-
 import sympy
 
-from theory._inequalities import is_nonnegative
+from theory._facts import Fact, Formulas, at_least, at_most, ends, equal, shows
+from theory._inequalities import is_identity
 from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
-from theory._symbols import symbol
+from theory._symbols import named, quantity_symbol, symbol
+from theory.catalogue._directions import (
+    CURVATURES,
+    MOMENTS,
+    NEXT_MOMENTS,
+    at_directions,
+    beta,
+    everywhere,
+    step_size_step,
+)
 from theory.catalogue._second_moments import (
     A1,
+    ALIGNMENT,
+    AMPLITUDES,
     CONSTANTS,
+    CURVATURE,
     LINEAR,
+    LOSS,
     MEANING,
+    MOMENT,
     SGD,
     SOURCE,
     WITH_GAP,
-    alignments_between,
     dynamics_steps,
+    eta,
 )
 
-beta = symbol("beta")
 GROWTH = beta**2 * A1
+loss_growth = quantity_symbol("loss_growth")
+sharp, flat = symbol("S_X"), symbol("S_Y")
+_NEXT_LOSS = named("twice_next_loss", r"\mathbb{E}\, 2L'", positive=True)
 
 
 def build() -> Statement:
@@ -82,44 +97,90 @@ def build() -> Statement:
                 {"lower": "1 + beta**2*A1"},
             ),
         ),
+        depends_on=("5.1",),
         proof=_proof(),
     )
 
 
 def _proof() -> Proof:
-    return Proof((*dynamics_steps(), growth_step()))
+    proved = StepStatus.PROVED
+    return Proof((
+        *dynamics_steps(),
+        step_size_step(),
+        Step(
+            "Σ λᵢmᵢ' ≥ η²A₁(S_X + S_Y) Σ λᵢmᵢ",
+            proved,
+            Fact(
+                "loss",
+                (
+                    equal(LOSS, everywhere(CURVATURES * MOMENTS)),
+                    equal(_NEXT_LOSS, everywhere(CURVATURES * NEXT_MOMENTS)),
+                    at_least(_NEXT_LOSS, eta**2 * A1 * (sharp + flat) * LOSS),
+                ),
+            ),
+            loss_grows,
+            ("moments", "step size"),
+            "the drift (1 − ηλᵢ)² is a square; two directions, the sum has the same form for any number",
+        ),
+        Step(
+            "E L(t+1)/E L(t) ≥ β²A₁",
+            proved,
+            Fact("bound", (at_most(GROWTH, loss_growth),)),
+            growth_from_loss,
+            ("loss", "step size"),
+            "E L(t) > 0 at every t, or A₁ = 0 and nothing is claimed",
+        ),
+    ))
 
 
-def growth_step() -> Step:
-    """Make the step from one direction to the loss, which the threshold needs as well.
-
-    Returns:
-        The step.
-    """
-    return Step(
-        "Σ λᵢmᵢ' ≥ β²A₁ Σ λᵢmᵢ",
-        StepStatus.PROVED,
-        partial(loss_grows, GROWTH),
-        "η² Σλᵢ² = β²; two directions with any drifts (1 − ηλᵢ)² ≥ 0, the sum has the same form for any number",
-    )
-
-
-def loss_grows(factor: sympy.Expr) -> bool:
-    """Show that the loss after a step is at least a factor times the loss before.
+def loss_grows(conclusion: Formulas, moments: Formulas, step_size: Formulas) -> bool:
+    """Add up the second moments after a step, along two directions.
 
     Args:
-        factor: the claimed factor; β²A₁ is right.
+        conclusion: what E 2L is before and after a step, and what it is at least.
+        moments: the second moment after a step along one direction, and its alignment between two numbers.
+        step_size: what S_X and S_Y are.
 
     Returns:
-        Whether it holds for two directions and any drift.
+        Whether it is at least that, for any drift and any alignments between these numbers.
     """
-    box, alignments = alignments_between(2)
-    curvatures, moments, drifts = (sympy.symbols(f"{name}0:2", positive=True) for name in ("l", "m", "drift"))
-    box |= dict.fromkeys((*curvatures, *moments, *drifts, beta), (0, None))
-    squared_step = beta**2 / sum(c**2 for c in curvatures)
-    loss = sum(c * m for c, m in zip(curvatures, moments, strict=True))
-    after = sum(
-        c * (drift * m + squared_step * g * c * loss)
-        for c, m, drift, g in zip(curvatures, moments, drifts, alignments, strict=True)
-    )
-    return is_nonnegative(after - factor.xreplace(WITH_GAP) * loss, box)
+    before, after, claimed = conclusion
+    curvatures, masses, shares = (sympy.symbols(f"{letter}1:3", positive=True) for letter in ("l", "m", "y"))
+    low, high = ends(moments[1:])
+    loss = at_directions(before.rhs, curvatures, masses)
+    later = [
+        moments[0].rhs.xreplace({CURVATURE: curvature, MOMENT: mass, ALIGNMENT: low + share * (high - low), LOSS: loss})
+        for curvature, mass, share in zip(curvatures, masses, shares, strict=True)
+    ]
+    sums = {formula.lhs: at_directions(formula.rhs, curvatures, cut=1) for formula in step_size[:2]}
+    values = {LOSS: loss, _NEXT_LOSS: at_directions(after.rhs, curvatures, masses, later), **sums}
+    values = {part: value.xreplace(WITH_GAP) for part, value in values.items()} | WITH_GAP
+    # The drift is a square; without it the rest has signs.
+    drifts = {
+        (1 - eta * curvature) ** 2: sympy.Symbol(f"drift{i}", positive=True) for i, curvature in enumerate(curvatures)
+    }
+    values = {part: value.xreplace(drifts) for part, value in values.items()}
+    free = (*curvatures, *masses, *drifts.values(), eta)
+    box = {**AMPLITUDES, **dict.fromkeys(free, (0, None)), **dict.fromkeys(shares, (0, 1))}
+    return (before.lhs, after.lhs) == (LOSS, _NEXT_LOSS) and shows(claimed, box, values)
+
+
+def growth_from_loss(conclusion: Formulas, loss: Formulas, step_size: Formulas) -> bool:
+    """Divide by the loss before the step.
+
+    Args:
+        conclusion: the growth of the loss, above a bound.
+        loss: what the loss is at least after a step.
+        step_size: η²(S_X + S_Y).
+
+    Returns:
+        Whether the bound is exactly what follows.
+    """
+    (claimed,) = conclusion
+    least, step = loss[2], step_size[2]
+    squared = step.rhs / (sharp + flat)
+    follows_from = (least.rhs / LOSS).xreplace({eta**2: squared})
+    more = sympy.Symbol("more", positive=True)
+    above = shows(claimed, {more: (0, None)}, {loss_growth: follows_from + more})
+    named = is_identity(step.lhs, eta**2 * (sharp + flat)) and (least.lhs, claimed.rhs) == (_NEXT_LOSS, loss_growth)
+    return named and above and is_identity(claimed.lhs, follows_from)
