@@ -27,6 +27,8 @@ def same_sums(left: sympy.Expr, right: sympy.Expr, symmetric: tuple[sympy.Indexe
     Returns:
         Whether their terms agree after renaming; the cost grows with the factorial of the number of indices of a term.
     """
+    if left.is_Pow and right.is_Pow and left.exp == right.exp and same_sums(left.base, right.base, symmetric):
+        return True
     difference = left - right
     return not _refuted(difference, symmetric) and not any(standard(difference, symmetric).values())
 
