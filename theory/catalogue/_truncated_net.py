@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sympy
 
-from theory._facts import Fact, Formulas, at_most, equal, shows
-from theory._inequalities import is_identity, is_nonnegative
+from theory._facts import Fact, Formulas, at_most, ends, equal, shows
+from theory._inequalities import is_identity, is_nonnegative, is_positive
 from theory._proof import Step, StepStatus
 from theory._symbols import named, quantity_symbol, symbol
 from theory.catalogue._logarithms import rational_logarithms
@@ -173,8 +173,9 @@ def bernstein_at_share(conclusion: Formulas, lemma: Formulas, bounded: Formulas,
     width, claimed = conclusion
     (logarithm,) = width.rhs.atoms(sympy.log)
     scale = {logarithm: sympy.solve(width.lhs - width.rhs, logarithm)[0]}
-    (_, high, variance) = bounded
-    values = {_BOUND: high.rhs, _VARIANCE: variance.rhs, delta: shares[0].rhs}
+    low, high = ends(bounded[:2])
+    # φ and its expectation both lie between these ends.
+    values = {_BOUND: high - low, _VARIANCE: bounded[2].rhs, delta: shares[0].rhs}
     room = sympy.Poly(claimed.rhs - lemma[-1].rhs.xreplace(values).xreplace(scale), WIDTH, LEVEL)
     described = width.lhs == WIDTH**2 and claimed.lhs == SHORTFALL and isinstance(claimed, sympy.LessThan)
     return described and all(bool(coefficient >= 0) for coefficient in room.coeffs())
@@ -296,6 +297,9 @@ def moved_little(
 def _nonnegative_with_logarithms(room: sympy.Expr) -> bool:
     """Prove that an expression in d, ε, log(1/δ) and log(1 + 2000/ε³) is not negative."""
     rational, box = rational_logarithms(room)
-    net = sympy.Symbol("log_base", positive=True)
-    rational = rational.xreplace(dict.fromkeys(rational.atoms(sympy.log), net))
-    return is_nonnegative(rational, {eps: (0, 1), d: (1, None), net: (0, None), **box})
+    # Any other logarithm is that of a number above one.
+    others = sorted(rational.atoms(sympy.log), key=str)
+    above_one = all(is_positive(logarithm.args[0] - 1, {eps: (0, 1)}) for logarithm in others)
+    variables = {logarithm: sympy.Dummy(positive=True) for logarithm in others}
+    box = {eps: (0, 1), d: (1, None), **dict.fromkeys(variables.values(), (0, None)), **box}
+    return above_one and is_nonnegative(rational.xreplace(variables), box)

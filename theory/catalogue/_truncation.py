@@ -144,7 +144,8 @@ def product_bounded(conclusion: Formulas, truncation: Formulas, moments: Formula
     second = _expectation(high**2, {(2, 2): moments[1].rhs}).xreplace({COSINE**2: square, COSINE**4: square**2})
     met = is_identity(second.xreplace({square: sympy.S.One}), variance.rhs)
     within = all(shows(formula, box, values) for values, box in _cases() for formula in bounds)
-    return within and met and shows(variance, {square: (0, 1)}, {VARIANCE: second})
+    pinned = bounds[0].rhs == bounds[1].lhs == PRODUCT and variance.lhs == VARIANCE
+    return pinned and within and met and shows(variance, {square: (0, 1)}, {VARIANCE: second})
 
 
 def _cases() -> list[tuple[dict[sympy.Basic, sympy.Basic], Box]]:
