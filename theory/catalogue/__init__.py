@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # id → module and the function in it that builds the statement, in the order in which they are listed.
 _BUILDERS = {
+    "E.1": ("lemma_e1", "build"),
     "E.2": ("lemma_e2", "build"),
     "E.3": ("lemma_e3", "build"),
     "E.4": ("lemma_e4", "build"),
