@@ -8,8 +8,9 @@ Statement:
     ‖(1/n) Σ (v·zᵢ)² zᵢzᵢᵀ − (I + 2vvᵀ)‖ ≤ ε.
 
 Guarantee:
-    With probability at least 1 − δ over the vectors. Cited: Cai et al. (2022), Lemma 17, on which the paper's proof of
-    Theorem 4.3 rests, asks for d log d samples. The second condition, for small δ, is ours.
+    With probability at least 1 − δ over the vectors, with C₁ = 14400/ε² and C₂ = 23040 (1 + log(36000/ε²))/ε². Cai et
+    al. (2022), Lemma 17, on which the paper's proof of Theorem 4.3 rests, asks for d log d samples; the second
+    condition, for small δ, the constants and the proof are ours.
 
 Provenance:
     [R]: the paper's appendix has lemmas up to E.6, whose text is lost in the copy used; what they say, and in which
@@ -30,14 +31,15 @@ from __future__ import annotations
 
 import sympy
 
-from theory._facts import Fact, Formulas, at_most
+from theory._facts import Fact, Formulas, at_most, shows
 from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
-from theory._symbols import quantity_symbol, symbol
+from theory._symbols import symbol
+from theory.catalogue._fixed_direction_blocks import ACROSS, ALONG, CROSS, ERROR, LARGER, block_steps
+from theory.catalogue._fixed_direction_size import ROOT, SCALE, size_steps
 
-eps, delta, n, d = (symbol(name) for name in ("eps", "delta", "n", "d"))
+eps, delta, d = (symbol(name) for name in ("eps", "delta", "d"))
 
-ERROR = quantity_symbol("fixed_direction_error")
 LOGARITHM = sympy.log(2 / delta)
 CONDITIONS = (d * sympy.log(d), (d + LOGARITHM) * LOGARITHM)
 
@@ -56,7 +58,7 @@ def build() -> Statement:
         "arXiv 2310.00692, Appendix E; Cai et al. (2022), Lemma 17",
         provenance={"upper": "R", "probability": "R", "sample_size": "R"},
         provenance_note="The text of this lemma is lost in the copy used; its place and its form had to be chosen. The "
-        "condition with log(2/δ) is ours: a small δ lets one long row in.",
+        "condition with log(2/δ) is ours, for a small δ lets one long row in, and so are the proof and its constants.",
         summary="Along a direction fixed in advance, little more samples than dimensions are enough for the weighted "
         "sample covariance to be close to its mean in every other direction at once.",
         hypotheses=(
@@ -76,6 +78,7 @@ def build() -> Statement:
         constants="may depend on eps",
         probability=1 - delta,
         controls=_controls(),
+        depends_on=("E.2", "E.4"),
         proof=_proof(),
     )
 
@@ -98,39 +101,48 @@ def _controls() -> tuple[Control, ...]:
 
 def _proof() -> Proof:
     return Proof((
+        *size_steps(),
+        *block_steps(),
         Step(
             "‖(1/n)Σ (v·zᵢ)² zᵢzᵢᵀ − (I + 2vvᵀ)‖ ≤ ε",
-            StepStatus.CITED,
+            StepStatus.PROVED,
             Fact("error", (at_most(ERROR, eps),)),
-            sampled_error_within,
-            ("sample_size",),
-            "Cai et al. (2022), Lemma 17, for n ≥ C₁(ε) d log d; that a small δ asks for the second condition is ours: "
-            "needed, by the examples of the provenance, and seen to be enough in experiments, but not proved here. "
-            "Illustrated at ε = 1/2, δ = 1/10, d = 10 and both constants 100 on five seeded samples",
+            error_from_blocks,
+            ("blocks", "along", "across", "cross", "scale", "small"),
+            "whichever of |A| and ‖B‖ is larger, 0 < ε < 1",
         ),
     ))
 
 
-def sampled_error_within(conclusion: Formulas, sample_size: Formulas) -> bool:
-    """Illustrate the cited bound on samples of the size that the conditions ask for.
+def error_from_blocks(
+    conclusion: Formulas,
+    blocks: Formulas,
+    along: Formulas,
+    across: Formulas,
+    cross: Formulas,
+    scale: Formulas,
+    small: Formulas,
+) -> bool:
+    """Add the bounds of the blocks at the largest scale.
 
     Args:
-        conclusion: the bound on the error.
-        sample_size: the conditions on n.
+        conclusion: the bound on the norm.
+        blocks: the norm by the larger diagonal block and the other one.
+        along: the bound on the block along v.
+        across: that on the block across v.
+        cross: that on the other one.
+        scale: the comparison of w with s.
+        small: the largest s.
 
     Returns:
-        Whether five samples keep to it, at ε = 1/2, d = 10, δ = 1/10 and both constants 100.
+        Whether both sums are at most that.
     """
-    import numpy as np
-
-    dimension, values = 10, {eps: sympy.Rational(1, 2), d: 10, delta: sympy.Rational(1, 10)}
-    needed = [condition.rhs.subs(values) for condition in sample_size]
-    asked = max(sympy.ceiling(size.subs(dict.fromkeys(size.free_symbols, 100))) for size in needed)
-    for seed in range(5):
-        z = np.random.default_rng(seed).standard_normal((int(asked), dimension))
-        error = (z * z[:, :1] ** 2).T @ z / len(z) - np.eye(dimension)
-        error[0, 0] -= 2
-        observed = {ERROR: float(np.linalg.norm(error, 2)), eps: values[eps]}
-        if not all(formula.subs(observed) for formula in conclusion):
-            return False
-    return True
+    share, part = sympy.symbols("share part", positive=True)
+    at_scale = {ROOT: share * scale[2].rhs}, {SCALE: part * small[0].rhs}
+    pinned = (along[0].lhs, across[0].lhs, cross[0].lhs) == (ALONG, ACROSS, CROSS) and small[0].lhs == SCALE
+    box = {eps: (0, 1), share: (0, 1), part: (0, 1)}
+    sums = [
+        blocks[0].rhs.xreplace({LARGER: block.rhs, CROSS: cross[0].rhs}).xreplace(at_scale[0]).xreplace(at_scale[1])
+        for block in (along[0], across[0])
+    ]
+    return pinned and blocks[0].lhs == ERROR and all(shows(conclusion[0], box, {ERROR: total}) for total in sums)
