@@ -86,6 +86,20 @@ def at_directions(
     return expression.subs({DIMENSION: len(curvatures), CUT: cut}).doit().xreplace(entries)
 
 
+def loss_along(curvatures: Sequence[sympy.Expr], moments: Sequence[sympy.Expr]) -> sympy.Expr:
+    """Take E 2L along a few directions, by 2L = wᵀGw with G diagonal in its eigenvectors.
+
+    Args:
+        curvatures: the eigenvalues of G.
+        moments: E wᵢ² along its eigenvectors.
+
+    Returns:
+        The expectation.
+    """
+    second = sympy.diag(*moments)
+    return (sympy.diag(*curvatures) * second).trace()
+
+
 def step_size_step() -> Step:
     """Make the step to η²(S_X + S_Y) = β².
 

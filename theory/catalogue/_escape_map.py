@@ -12,7 +12,15 @@ from theory._facts import Fact, Formulas, at_least, at_most, ends, equal, shows
 from theory._inequalities import is_identity, is_nonnegative
 from theory._proof import Step, StepStatus
 from theory._symbols import named, symbol
-from theory.catalogue._directions import CURVATURES, MOMENTS, NEXT_MOMENTS, at_directions, over_flat, over_sharp
+from theory.catalogue._directions import (
+    CURVATURES,
+    MOMENTS,
+    NEXT_MOMENTS,
+    at_directions,
+    loss_along,
+    over_flat,
+    over_sharp,
+)
 from theory.catalogue._second_moments import (
     A1,
     A2,
@@ -136,7 +144,10 @@ def flat_grows(conclusion: Formulas, moments: Formulas, step_size: Formulas) -> 
     free = (*curvatures, *masses, *drifts, eta, _X)
     box = {**AMPLITUDES, **dict.fromkeys(free, (0, None)), **dict.fromkeys(shares, (0, 1))}
     named_first = (before.lhs, after.lhs, step_size[1].lhs) == (_Y, _NEXT_Y, flat) and moments[0].lhs == NEXT_MOMENT
-    return named_first and shows(claimed, box, values)
+    known = is_identity(values[_Y], loss_along(curvatures, masses)) and is_identity(
+        at_directions(after.rhs, (1, *curvatures), (1, *masses), (1, *drifts), cut=1), loss_along(curvatures, drifts)
+    )
+    return named_first and known and shows(claimed, box, values)
 
 
 def sharp_bounded(conclusion: Formulas, moments: Formulas, step_size: Formulas) -> bool:
@@ -169,7 +180,10 @@ def sharp_bounded(conclusion: Formulas, moments: Formulas, step_size: Formulas) 
     free = (*curvatures, *masses, eta, _Y, _DRIFT)
     box = {**AMPLITUDES, **dict.fromkeys(free, (0, None)), **dict.fromkeys((*shares, *parts), (0, 1))}
     named_first = (before.lhs, after.lhs, step_size[0].lhs) == (_X, _NEXT_X, sharp) and moments[0].lhs == NEXT_MOMENT
-    return named_first and shows(claimed, box, values)
+    known = is_identity(values[_X], loss_along(curvatures, masses)) and is_identity(
+        at_directions(after.rhs, curvatures, masses, parts, cut=2), loss_along(curvatures, parts)
+    )
+    return named_first and known and shows(claimed, box, values)
 
 
 def drift_bounded(conclusion: Formulas, step_size: Formulas) -> bool:

@@ -24,18 +24,24 @@ Example:
 
 from __future__ import annotations
 
-from functools import partial
-
 import sympy
 
-from theory._inequalities import is_identity, is_nonnegative
+from theory._facts import Fact, Formulas, at_least, at_most, equal, replaced, shows
+from theory._inequalities import is_identity
 from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
-from theory._symbols import symbol
+from theory._symbols import named, quantity_symbol, symbol
+from theory.catalogue._directions import CURVATURES, MOMENTS, at_directions, over_flat, over_sharp
 from theory.catalogue._second_moments import RATIO, SOURCE
 
 last_sharp, first_flat, D = (symbol(name) for name in ("lambda_k", "lambda_next", "D"))
 LOWER = last_sharp / first_flat * D
+P = quantity_symbol("parameter_ratio")
+# The sharp and the flat part of E 2L and of the squared distance, and P_k where only the directions at the cut count.
+_X, _Y = (sympy.Symbol(letter, positive=True) for letter in "XY")
+_SHARP_DISTANCE = named("sharp_distance", r"\sum_{i \le k} m_i", positive=True)
+_FLAT_DISTANCE = named("flat_distance", r"\sum_{i > k} m_i", positive=True)
+_AT_CUT = named("parameter_ratio_at_cut", r"P_k|_{\mathrm{cut}}", positive=True)
 
 
 def build() -> Statement:
@@ -69,52 +75,122 @@ def build() -> Statement:
                 {"lower": "(lambda_k/lambda_next)**2*D"},
             ),
         ),
-        proof=Proof((
-            Step(
-                "P_k ≥ (λ_k/λ_(k+1)) D_k",
-                StepStatus.PROVED,
-                partial(ratio_of_distances, LOWER),
-                "two sharp eigenvalues of at least λ_k and two flat ones of at most λ_(k+1), any E wᵢ²; the sums have "
-                "the same form for any number",
-            ),
-            Step(
-                "it is met where only the directions k and k + 1 have weight",
-                StepStatus.PROVED,
-                partial(met_at_the_cut, LOWER),
-                "one eigenvalue on each side",
-            ),
-        )),
+        proof=_proof(),
     )
 
 
-def ratio_of_distances(bound: sympy.Expr) -> bool:
-    """Show that P_k is at least the bound for two sharp and two flat directions.
+def _proof() -> Proof:
+    proved = StepStatus.PROVED
+    return Proof((
+        Step(
+            "Σ_(i≤k) mᵢ ≤ X/λ_k with X = Σ_(i≤k) λᵢmᵢ",
+            proved,
+            Fact(
+                "sharp part",
+                (equal(_X, over_sharp(CURVATURES * MOMENTS)), at_most(_SHARP_DISTANCE, _X / last_sharp)),
+            ),
+            sharp_distance,
+            note="mᵢ = E wᵢ²; two sharp eigenvalues of at least λ_k, the sums have the same form for any number",
+        ),
+        Step(
+            "Σ_(i>k) mᵢ ≥ Y/λ_(k+1) with Y = Σ_(i>k) λᵢmᵢ",
+            proved,
+            Fact(
+                "flat part",
+                (equal(_Y, over_flat(CURVATURES * MOMENTS)), at_least(_FLAT_DISTANCE, _Y / first_flat)),
+            ),
+            flat_distance,
+            note="two flat eigenvalues of at most λ_(k+1), the sums have the same form for any number",
+        ),
+        Step(
+            "P_k = (λ_k/λ_(k+1)) D_k where only the directions k and k + 1 have weight",
+            proved,
+            Fact("at the cut", (equal(_AT_CUT, LOWER),)),
+            met_at_the_cut,
+            ("sharp part", "flat part"),
+            "one direction on each side, D_k = Y/X",
+        ),
+        Step(
+            "P_k ≥ (λ_k/λ_(k+1)) D_k, and no larger bound holds",
+            proved,
+            Fact("bound", (at_most(LOWER, P),)),
+            ratio_of_distances,
+            ("sharp part", "flat part", "at the cut"),
+            "P_k is the quotient of the two distances, D_k = Y/X",
+        ),
+    ))
+
+
+def sharp_distance(conclusion: Formulas) -> bool:
+    """Bound the squared distance along two sharp directions.
 
     Args:
-        bound: the claimed bound, in λ_k, λ_(k+1) and D.
+        conclusion: what X is, and the distance below a multiple of it.
 
     Returns:
-        Whether it is, for all curvatures on their sides of the cut and all second moments.
+        Whether it is, for curvatures of at least λ_k.
     """
-    gap, more, share = sympy.symbols("gap more share", positive=True)
-    moments = sympy.symbols("m0:4", positive=True)
-    box = dict.fromkeys((first_flat, gap, more, *moments), (0, None)) | {share: (0, 1)}
-    edge = first_flat + gap
-    sharp_loss = edge * moments[0] + (edge + more) * moments[1]
-    flat_loss = first_flat * moments[2] + first_flat * share * moments[3]
-    distances = (moments[2] + moments[3]) / (moments[0] + moments[1])
-    return is_nonnegative(distances - bound.xreplace({last_sharp: edge, D: flat_loss / sharp_loss}), box)
+    part, claimed = conclusion
+    moments, more = sympy.symbols("m0:2", positive=True), sympy.symbols("more0:2", positive=True)
+    curvatures = [last_sharp + extra for extra in more]
+    values = {_X: at_directions(part.rhs, curvatures, moments, cut=2), _SHARP_DISTANCE: sum(moments)}
+    return part.lhs == _X and shows(claimed, dict.fromkeys((last_sharp, *moments, *more), (0, None)), values)
 
 
-def met_at_the_cut(bound: sympy.Expr) -> bool:
-    """Evaluate P_k and the bound with one direction on each side.
+def flat_distance(conclusion: Formulas) -> bool:
+    """Bound the squared distance along two flat directions.
 
     Args:
-        bound: the claimed bound, in λ_k, λ_(k+1) and D.
+        conclusion: what Y is, and the distance above a multiple of it.
 
     Returns:
-        Whether they are the same.
+        Whether it is, for curvatures of at most λ_(k+1).
     """
-    sharp_moment, flat_moment = sympy.symbols("m0 m1", positive=True)
-    ratio = first_flat * flat_moment / (last_sharp * sharp_moment)
-    return is_identity(flat_moment / sharp_moment, bound.xreplace({D: ratio}))
+    part, claimed = conclusion
+    moments, shares = sympy.symbols("m0:2", positive=True), sympy.symbols("y0:2", positive=True)
+    curvatures = [first_flat * share for share in shares]
+    # One sharp direction comes first; it does not occur.
+    flat_loss = at_directions(part.rhs, (1, *curvatures), (1, *moments), cut=1)
+    box = dict.fromkeys((first_flat, *moments), (0, None)) | dict.fromkeys(shares, (0, 1))
+    return part.lhs == _Y and shows(claimed, box, {_Y: flat_loss, _FLAT_DISTANCE: sum(moments)})
+
+
+def met_at_the_cut(conclusion: Formulas, sharp_part: Formulas, flat_part: Formulas) -> bool:
+    """Evaluate P_k and D_k with one direction on each side.
+
+    Args:
+        conclusion: P_k, in λ_k, λ_(k+1) and D_k.
+        sharp_part: what X is.
+        flat_part: what Y is.
+
+    Returns:
+        Whether it is that.
+    """
+    (claimed,) = conclusion
+    moments = sympy.symbols("m0:2", positive=True)
+    curvatures = (last_sharp, first_flat)
+    X, Y = (at_directions(part[0].rhs, curvatures, moments, cut=1) for part in (sharp_part, flat_part))
+    values = {_AT_CUT: moments[1] / moments[0], D: Y / X}
+    return claimed.lhs == _AT_CUT and shows(claimed, {}, values)
+
+
+def ratio_of_distances(conclusion: Formulas, sharp_part: Formulas, flat_part: Formulas, at_cut: Formulas) -> bool:
+    """Divide the flat distance by the sharp one.
+
+    Args:
+        conclusion: P_k above a bound.
+        sharp_part: the sharp distance below a multiple of X.
+        flat_part: the flat distance above a multiple of Y.
+        at_cut: P_k at a point.
+
+    Returns:
+        Whether the bound follows, and is met there.
+    """
+    (claimed,) = conclusion
+    share, more = sympy.symbols("share more", positive=True)
+    sharp, flat = sharp_part[1], flat_part[1]
+    ratio = (flat.rhs + more) / (share * sharp.rhs)
+    box = dict.fromkeys((last_sharp, first_flat, _X, _Y, more), (0, None)) | {share: (0, 1)}
+    written = replaced(claimed, {D: _Y / _X, P: ratio})
+    named_first = (sharp.lhs, flat.lhs, claimed.rhs) == (_SHARP_DISTANCE, _FLAT_DISTANCE, P)
+    return named_first and shows(written, box) and is_identity(claimed.lhs, at_cut[0].rhs)

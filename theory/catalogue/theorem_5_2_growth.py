@@ -39,6 +39,7 @@ from theory.catalogue._directions import (
     at_directions,
     beta,
     everywhere,
+    loss_along,
     step_size_step,
 )
 from theory.catalogue._second_moments import (
@@ -162,7 +163,13 @@ def loss_grows(conclusion: Formulas, moments: Formulas, step_size: Formulas) -> 
     values = {part: value.xreplace(drifts) for part, value in values.items()}
     free = (*curvatures, *masses, *drifts.values(), eta)
     box = {**AMPLITUDES, **dict.fromkeys(free, (0, None)), **dict.fromkeys(shares, (0, 1))}
-    return (before.lhs, after.lhs) == (LOSS, _NEXT_LOSS) and shows(claimed, box, values)
+    defined = {LOSS: loss_along(curvatures, masses), _NEXT_LOSS: loss_along(curvatures, later)}
+    parts = (
+        (before, at_directions(before.rhs, curvatures, masses)),
+        (after, at_directions(after.rhs, curvatures, (), later)),
+    )
+    known = all(is_identity(defined[formula.lhs], value) for formula, value in parts)
+    return (before.lhs, after.lhs) == (LOSS, _NEXT_LOSS) and known and shows(claimed, box, values)
 
 
 def growth_from_loss(conclusion: Formulas, loss: Formulas, step_size: Formulas) -> bool:

@@ -29,26 +29,33 @@ Example:
 
 from __future__ import annotations
 
-from functools import partial
-
 import sympy
 
-from theory._inequalities import is_identity, is_nonnegative, is_positive
+from theory._facts import Fact, Formulas, at_most, below, between, ends, equal, shows
+from theory._inequalities import is_identity, is_positive
 from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
+from theory._symbols import named, quantity_symbol
+from theory.catalogue._directions import ALIGNMENTS, CURVATURES, at_directions, beta, everywhere
 from theory.catalogue._second_moments import (
     A1,
     A2,
+    ALIGNMENT,
+    AMPLITUDES,
     CONSTANTS,
+    CURVATURE,
     LINEAR,
+    LOSS,
     MEANING,
+    MOMENT,
+    NEXT_MOMENT,
     SOURCE,
     WITH_GAP,
-    alignments_between,
     dynamics_steps,
+    eta,
 )
+from theory.catalogue._spectral import QUOTIENT, spectral_steps
 from theory.catalogue.theorem_5_2 import LEAST_BETA
-from theory.catalogue.theorem_5_2_growth import growth_step
 
 LEAST_SUM, LARGEST_SUM = 1 / A2, 1 / A1
 THRESHOLD = (
@@ -56,9 +63,9 @@ THRESHOLD = (
     "and β* = η*‖G‖_F"
 )
 SUM = "h(η) = Σᵢ ηλᵢ/(2 − ηλᵢ) over the eigenvalues λᵢ > 0 of G"
-STEP_SHARE = sympy.Symbol("x", positive=True)
-"""ηλᵢ."""
-TERM = STEP_SHARE / (2 - STEP_SHARE)
+THRESHOLD_BETA, THRESHOLD_SUM = quantity_symbol("stability_threshold"), quantity_symbol("threshold_sum")
+_LARGER = named("larger_step", r"\eta'", positive=True)
+_LOSS_GROWTH = quantity_symbol("loss_growth")
 
 
 def build() -> Statement:
@@ -96,7 +103,8 @@ def build() -> Statement:
                 {"upper": "1/sqrt(1 + A2)"},
             ),
         ),
-        proof=Proof((*_spectral_steps(), *dynamics_steps(), growth_step(), _below_condition())),
+        depends_on=("5.2-growth",),
+        proof=Proof((*spectral_steps(), *_condition_steps())),
     )
 
 
@@ -134,204 +142,238 @@ def build_sharp() -> Statement:
                 {"upper": "2/(A1 + A2)"},
             ),
         ),
-        proof=Proof((*_spectral_steps(), *dynamics_steps(), *_balance_steps())),
+        depends_on=("5.1",),
+        proof=Proof((*spectral_steps(), *dynamics_steps(), *_balance_steps())),
     )
 
 
-def _spectral_steps() -> tuple[Step, ...]:
-    """List the steps to a positive semi-definite eigenmatrix at the threshold, and to its uniqueness."""
+def _condition_steps() -> tuple[Step, ...]:
+    """List the steps from the fixed point to the condition of Theorem 5.2."""
     proved = StepStatus.PROVED
     return (
         Step(
-            "E w'w'ᵀ = M − η(GM + MG) + η²Q(M), a self-adjoint map that keeps positive semi-definite matrices so",
+            "started there, the loss does not grow",
             proved,
-            partial(operator_form, 1),
-            "the mean of (I − ηxxᵀ)M(I − ηxxᵀ); two symbolic samples in two dimensions, any symmetric M",
+            Fact("no growth", (equal(_LOSS_GROWTH, 1),)),
+            no_growth,
+            ("fixed point",),
+            "E 2L = Σ λᵢmᵢ; two directions, the sum has the same form for any number",
         ),
         Step(
-            "the spectral radius is an eigenvalue, with a positive semi-definite eigenmatrix",
+            "β* ≤ √(1 + 2/A₁), for beyond it the loss grows",
             proved,
-            partial(absolute_value_wins, 1),
-            "for an eigenmatrix V = V₊ − V₋ of the eigenvalue largest in size, V₊ + V₋ has the same norm and a "
-            "Rayleigh quotient at least as large; a maximiser of the quotient of a self-adjoint map is an eigenvector",
+            Fact("bound", (at_most(THRESHOLD_BETA, LEAST_BETA),)),
+            below_condition,
+            ("no growth", "5.2-growth"),
+            "β*²A₁ ≤ 1, which is more",
         ),
-        Step(
-            "the spectral radius is convex in η, so that it passes 1 once",
-            proved,
-            partial(convex_in_step, 1),
-            "each Rayleigh quotient is a parabola in η, 1 at η = 0 with negative slope −2⟨V, GV⟩ and curvature "
-            "(2/n)Σ(xᵀVx)²; the largest eigenvalue is their supremum. At V = uuᵀ, u in the range of G, it is unbounded",
-        ),
-    )
-
-
-def _below_condition() -> Step:
-    return Step(
-        "β*² A₁ ≤ 1, and 1/A₁ ≤ 1 + 2/A₁",
-        StepStatus.PROVED,
-        partial(below_condition, LEAST_BETA),
-        "the growth of the loss at the eigenmatrix of the eigenvalue 1, where 2L = Tr(GM) > 0",
     )
 
 
 def _balance_steps() -> tuple[Step, ...]:
-    """List the steps from the eigenmatrix at the threshold to the sandwich."""
+    """List the steps from the fixed point to the sandwich."""
     proved = StepStatus.PROVED
+    term = eta * CURVATURES / (2 - eta * CURVATURES)
     return (
         Step(
             "η*λᵢ ≤ 2",
             proved,
-            partial(step_below_two, 2),
-            "the spectral radius is at least ⟨uᵢuᵢᵀ, T(uᵢuᵢᵀ)⟩ ≥ (1 − ηλᵢ)², which is above 1 beyond",
+            Fact("step below two", (at_most(eta * CURVATURE, 2),)),
+            step_below_two,
+            ("moments", "crossing"),
+            "beyond, the Rayleigh quotient at uᵢuᵢᵀ is above 1",
         ),
         Step(
-            "λᵢmᵢ = gᵢ 2L · ηλᵢ/(2 − ηλᵢ) at the eigenmatrix of the eigenvalue 1",
+            "λᵢmᵢ = gᵢ 2L · ηλᵢ/(2 − ηλᵢ) at the fixed point",
             proved,
-            partial(balance, TERM),
-            "mᵢ = (1 − ηλᵢ)²mᵢ + η²gᵢλᵢ 2L; where η*λᵢ = 2, h(η*) is infinite and so is 1/A₁, since gᵢ = 0",
+            Fact("balance", (equal(CURVATURE * MOMENT, ALIGNMENT * LOSS * _term(eta)),)),
+            balance,
+            ("moments", "fixed point"),
+            "where η*λᵢ = 2, h(η*) is infinite and so is 1/A₁, since gᵢ = 0",
         ),
         Step(
-            "1 = Σ gᵢηλᵢ/(2 − ηλᵢ) gives 1/A₂ ≤ h(η*) ≤ 1/A₁",
+            "Σ gᵢηλᵢ/(2 − ηλᵢ) = 1, and without the gᵢ the sum is h(η*)",
             proved,
-            partial(sandwich, LEAST_SUM, LARGEST_SUM),
-            "the sum over i, divided by 2L; three directions, the sum has the same form for any number",
+            Fact("total", (equal(THRESHOLD_SUM, everywhere(term)), equal(everywhere(ALIGNMENTS * term), 1))),
+            total_loss,
+            ("balance",),
+            "the sum over i, divided by 2L = Σ λᵢmᵢ > 0; two directions, the sum has the same form for any number",
         ),
         Step(
             "h rises on (0, 2/λ₁)",
             proved,
-            partial(rises, TERM),
+            Fact("rising", (below(eta, _LARGER), below(_term(eta), _term(_LARGER)))),
+            rises,
+            ("total",),
             "each term does, so that the sandwich is one of η*",
+            remark=True,
+        ),
+        Step(
+            "1/A₂ ≤ h(η*) ≤ 1/A₁",
+            proved,
+            Fact("bounds", between(LEAST_SUM, THRESHOLD_SUM, LARGEST_SUM)),
+            sandwich,
+            ("total", "moments", "step below two"),
+            "three directions, the sum has the same form for any number",
         ),
     )
 
 
-def operator_form(factor: int) -> bool:
-    """Compare the mean of (I − ηxxᵀ)M(I − ηxxᵀ) over two samples with the map, and test that it is self-adjoint.
+def no_growth(conclusion: Formulas, fixed_point: Formulas) -> bool:
+    """Compare the loss before and after a step, along two directions.
 
     Args:
-        factor: the factor of η(GM + MG); one is right.
+        conclusion: the growth of the loss.
+        fixed_point: the second moment after a step, along one direction.
 
     Returns:
-        Whether both hold for symmetric matrices.
+        Whether it is that.
     """
-    X = sympy.Matrix(2, 2, lambda i, j: sympy.Symbol(f"x{i}{j}", real=True))
-    eta, unit = sympy.Symbol("eta", positive=True), sympy.eye(2)
-    G = X.T * X / 2
-
-    def mapped(M: sympy.Matrix) -> sympy.Matrix:
-        noise = X.T * sympy.diag(*(X * M * X.T).diagonal()) * X / 2
-        return M - factor * eta * (G * M + M * G) + eta**2 * noise
-
-    M, N = (sympy.Matrix(2, 2, lambda i, j, name=name: sympy.Symbol(f"{name}{min(i, j)}{max(i, j)}")) for name in "MN")
-    shrinks = [unit - eta * X[i, :].T * X[i, :] for i in range(2)]
-    mean = (shrinks[0] * M * shrinks[0] + shrinks[1] * M * shrinks[1]) / 2
-    same = (mean - mapped(M)).expand().is_zero_matrix
-    return bool(same) and is_identity((N * mapped(M)).trace(), (M * mapped(N)).trace())
+    curvatures, moments = (sympy.symbols(f"{letter}0:2", positive=True) for letter in ("l", "m"))
+    before, after = (
+        sum(c * side.xreplace({MOMENT: m}) for c, m in zip(curvatures, moments, strict=True))
+        for side in (MOMENT, fixed_point[0].rhs)
+    )
+    known = fixed_point[0].lhs == NEXT_MOMENT and conclusion[0].lhs == _LOSS_GROWTH
+    return known and shows(conclusion[0], {}, {_LOSS_GROWTH: after / before})
 
 
-def absolute_value_wins(sign: int) -> bool:
-    """Show |⟨V, TV⟩| ≤ ⟨|V|, T|V|⟩ for V = V₊ − V₋ and |V| = V₊ + V₋.
+def below_condition(conclusion: Formulas, no_growth: Formulas, growth: Formulas) -> bool:
+    """Show that beyond the claimed bound the loss grows by more than it does at the threshold.
 
     Args:
-        sign: the sign of V₋ in |V|; plus one is right.
+        conclusion: β* below a bound.
+        no_growth: the growth of the loss at the threshold.
+        growth: the claim of the growth of the loss, for any β.
 
     Returns:
-        Whether it holds where ⟨V₊, TV₊⟩, ⟨V₋, TV₋⟩ and ⟨V₊, TV₋⟩ are non-negative, as they are for positive parts.
+        Whether the least growth exceeds that wherever β² exceeds the square of the bound.
     """
-    plus, minus, mixed = sympy.symbols("plus minus mixed", positive=True)
-    box = dict.fromkeys((plus, minus, mixed), (0, None))
-    mean, absolute = plus + minus - 2 * mixed, plus + minus + sign * 2 * mixed
-    return is_nonnegative(absolute - mean, box) and is_nonnegative(absolute + mean, box)
+    more = sympy.Symbol("more", positive=True)
+    (least,) = growth
+    box = {A1: (0, None), A2: (0, None), more: (0, None)}
+
+    def too_large(bound: sympy.Expr) -> bool:
+        grown = least.lhs.xreplace({beta: sympy.sqrt(bound**2 + more)})
+        return is_positive(grown - no_growth[0].rhs, box)
+
+    known = least.rhs == no_growth[0].lhs == _LOSS_GROWTH and isinstance(least, sympy.LessThan)
+    # Nothing is known of lower bounds.
+    return known and all(
+        isinstance(claimed, sympy.LessThan) and claimed.lhs == THRESHOLD_BETA and too_large(claimed.rhs)
+        for claimed in conclusion
+    )
 
 
-def convex_in_step(sign: int) -> bool:
-    """Show that ⟨V, T_η V⟩ is a parabola in η that opens upwards.
+def step_below_two(conclusion: Formulas, moments: Formulas, crossing: Formulas) -> bool:
+    """Evaluate the Rayleigh quotient at uuᵀ, which is m' for m = 1 and 2L = λ, beyond the claimed value.
 
     Args:
-        sign: the sign of the noise; plus one is right.
+        conclusion: ηλ below that value.
+        moments: the second moment after a step, and its alignment between two numbers.
+        crossing: what no quotient exceeds at the threshold.
 
     Returns:
-        Whether its second derivative is a sum of squares, and its slope at zero −2⟨V, GV⟩.
+        Whether the quotient exceeds that.
     """
-    X = sympy.Matrix(2, 2, lambda i, j: sympy.Symbol(f"x{i}{j}", real=True))
-    V = sympy.Matrix(2, 2, lambda i, j: sympy.Symbol(f"V{min(i, j)}{max(i, j)}", real=True))
-    eta = sympy.Symbol("eta", real=True)
-    outer = [X[i, :].T * X[i, :] for i in range(2)]
-    G = (outer[0] + outer[1]) / 2
-    noise = sum(((V * one).trace() * one for one in outer), sympy.zeros(2, 2)) / 2
-    quotient = (V * (V - eta * (G * V + V * G) + sign * eta**2 * noise)).trace()
-    squares = sum((X[i, :] * V * X[i, :].T)[0] ** 2 for i in range(2))
-    slope = is_identity(sympy.diff(quotient, eta).xreplace({eta: sympy.S.Zero}), -2 * (V * G * V).trace())
-    return slope and is_identity(sympy.diff(quotient, eta, 2), squares)
+    (claimed,) = conclusion
+    more, share = sympy.symbols("more share", positive=True)
+    low, high = ends(moments[1:])
+    start = {MOMENT: sympy.S.One, LOSS: CURVATURE, ALIGNMENT: low + share * (high - low)}
+    quotient = moments[0].rhs.xreplace(start).xreplace(WITH_GAP)
+    beyond = quotient.xreplace({eta: (claimed.rhs + more) / CURVATURE})
+    known = crossing[0].lhs == QUOTIENT and moments[0].lhs == NEXT_MOMENT
+    least = isinstance(claimed, sympy.LessThan) and claimed.lhs == eta * CURVATURE
+    box = {**AMPLITUDES, share: (0, 1), more: (0, None), CURVATURE: (0, None)}
+    return known and least and is_positive(beyond - crossing[0].rhs, box)
 
 
-def below_condition(bound: sympy.Expr) -> bool:
-    """Show that 1/√A₁ is at most the bound.
+def balance(conclusion: Formulas, moments: Formulas, fixed_point: Formulas) -> bool:
+    """Solve m' = m for m.
 
     Args:
-        bound: the claimed bound on β*.
+        conclusion: λm at the fixed point.
+        moments: the second moment after a step.
+        fixed_point: that it is the one before.
 
     Returns:
-        Whether its square exceeds 1/A₁.
+        Whether the claimed one solves it.
     """
-    box = {A1: (0, None), A2: (0, None)}
-    return is_nonnegative(bound**2 - 1 / A1, box)
+    (claimed,) = conclusion
+    solution = {MOMENT: claimed.rhs / CURVATURE}
+    known = moments[0].lhs == fixed_point[0].lhs and claimed.lhs == CURVATURE * MOMENT
+    return known and is_identity(moments[0].rhs.xreplace(solution), fixed_point[0].rhs.xreplace(solution))
 
 
-def step_below_two(most: int) -> bool:
-    """Show that (1 − x)² > 1 for x above the claimed value.
+def total_loss(conclusion: Formulas, balance: Formulas) -> bool:
+    """Add up λᵢmᵢ over two directions, and divide by 2L.
 
     Args:
-        most: the claimed value; two is right.
+        conclusion: what h is, and the sum with the alignments.
+        balance: λm along one direction.
 
     Returns:
-        Whether it is.
+        Whether 2L = Σ λᵢmᵢ gives the sum, and h is the same one without the alignments.
     """
-    return is_positive((1 - STEP_SHARE) ** 2 - 1, {STEP_SHARE: (most, None)})
+    claimed, balanced = conclusion
+    curvatures, alignments = (sympy.symbols(f"{letter}0:2", positive=True) for letter in ("l", "g"))
+    parts = [
+        balance[0].rhs.xreplace({CURVATURE: c, ALIGNMENT: g}) / LOSS
+        for c, g in zip(curvatures, alignments, strict=True)
+    ]
+    left = at_directions(balanced.lhs, curvatures, alignments=alignments)
+    plain = at_directions(balanced.lhs, curvatures, alignments=(1, 1))
+    same_terms = is_identity(at_directions(claimed.rhs, curvatures), plain)
+    known = claimed.lhs == THRESHOLD_SUM and balance[0].lhs == CURVATURE * MOMENT
+    return known and same_terms and is_identity(left, sum(parts)) and balanced.rhs == 1
 
 
-def balance(term: sympy.Expr) -> bool:
-    """Solve mᵢ = (1 − ηλᵢ)²mᵢ + η²gᵢλᵢ 2L for mᵢ.
+def rises(conclusion: Formulas, total: Formulas) -> bool:
+    """Show that a term of h rises with η as long as ηλ < 2.
 
     Args:
-        term: what λᵢmᵢ/(gᵢ 2L) is claimed to be, in x = ηλᵢ.
+        conclusion: the case η < η', and the terms at both.
+        total: what h is.
 
     Returns:
-        Whether it is.
+        Whether the term at η' is larger.
     """
-    curvature, alignment, loss, moment, eta = sympy.symbols("l g loss m eta", positive=True)
-    step = eta * curvature
-    claimed = alignment * loss * term.xreplace({STEP_SHARE: step}) / curvature
-    after = (1 - step) ** 2 * moment + eta**2 * alignment * curvature * loss
-    return is_identity(after.xreplace({moment: claimed}), claimed)
+    case, claimed = conclusion
+    x, share = sympy.symbols("x share", positive=True)
+    term = total[0].rhs.function.xreplace({CURVATURES: CURVATURE})
+    values = {eta: x / CURVATURE, _LARGER: (x + share * (2 - x)) / CURVATURE}
+    box = {x: (0, 2), share: (0, 1), CURVATURE: (0, None)}
+    known = claimed.lhs == term and claimed.rhs == term.xreplace({eta: _LARGER})
+    return known and shows(case, box, values) and shows(claimed, box, values)
 
 
-def sandwich(lower: sympy.Expr, upper: sympy.Expr) -> bool:
-    """Bound Σ hᵢ where Σ gᵢhᵢ = 1 and A₁ ≤ gᵢ ≤ A₂.
+def sandwich(conclusion: Formulas, total: Formulas, moments: Formulas, below_two: Formulas) -> bool:
+    """Bound a sum of positive terms where the sum with the alignments is one.
 
     Args:
-        lower: the claimed lower bound.
-        upper: the claimed upper bound.
+        conclusion: h(η*) between two numbers.
+        total: what h is, and the sum with the alignments.
+        moments: the alignments between two numbers.
+        below_two: what ηλ is at most.
 
     Returns:
-        Whether both hold for three directions.
+        Whether both bounds hold for three directions.
     """
-    box, alignments = alignments_between(3)
-    terms = sympy.symbols("h0:3", positive=True)
-    box |= dict.fromkeys(terms, (0, None))
-    # Any positive terms, divided by Σ gᵢhᵢ, satisfy the condition.
-    total = sum(terms) / sum(g * term for g, term in zip(alignments, terms, strict=True))
-    lower, upper = (bound.xreplace(WITH_GAP) for bound in (lower, upper))
-    return is_nonnegative(total - lower, box) and is_nonnegative(upper - total, box)
+    terms, shares = sympy.symbols("h0:3", positive=True), sympy.symbols("y0:3", positive=True)
+    # ηλᵢ runs through all that is allowed.
+    curvatures = [below_two[0].rhs * term / (1 + term) / eta for term in terms]
+    low, high = ends(moments[1:])
+    alignments = [low + share * (high - low) for share in shares]
+    plain, weighted = (
+        sympy.cancel(at_directions(side, curvatures, alignments=alignments).xreplace(WITH_GAP))
+        for side in (total[0].rhs, total[1].lhs)
+    )
+    # Divided by the sum with the alignments, which is one, h does not change.
+    values = {THRESHOLD_SUM: plain / weighted * total[1].rhs, **WITH_GAP}
+    box = {**AMPLITUDES, **dict.fromkeys(terms, (0, None)), **dict.fromkeys(shares, (0, 1))}
+    return total[0].lhs == THRESHOLD_SUM and all(shows(formula, box, values) for formula in conclusion)
 
 
-def rises(term: sympy.Expr) -> bool:
-    """Show that a term of h rises with x = ηλᵢ in (0, 2).
-
-    Args:
-        term: the term.
-
-    Returns:
-        Whether its derivative is positive there.
-    """
-    return is_positive(sympy.diff(term, STEP_SHARE), {STEP_SHARE: (0, 2)})
+def _term(step: sympy.Expr) -> sympy.Expr:
+    """Write a term of h along one direction."""
+    return step * CURVATURE / (2 - step * CURVATURE)
