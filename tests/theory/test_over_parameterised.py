@@ -172,30 +172,3 @@ def test_the_truncation_of_the_lower_bound():
         assert np.sum(both * a**4 * b**2) == pytest.approx(3 + 12 * rho**2)
         for eps in (0.1, 0.9):
             assert np.sum(both * np.minimum(a**2, 60 / eps) * np.minimum(b**2, 60 / eps)) >= 1 - eps / 2
-
-
-@pytest.mark.parametrize("d", [1, 2, 30])
-@pytest.mark.parametrize("eps", [0.5, 0.1, 0.01])
-@pytest.mark.parametrize("delta", [0.9, 1e-6])
-def test_the_arithmetic_of_the_uniform_moment(d, eps, delta):
-    """The steps from the net to event A, in numbers."""
-    t = 2 * d * np.log(17) + np.log(4 / delta)
-    assert 17.0 ** (2 * d) * 2 * np.exp(-t) + delta / 2 == pytest.approx(delta)
-    assert t <= 11 * (d * np.log(1 / eps) + np.log(1 / delta))
-    for c0 in (1.0, 7.0):
-        n = (88 * c0) ** 2 * max(theory.statement("4.2").evaluate("sample_size", eps=eps, delta=delta, d=d))
-        assert 2 * c0 * (np.sqrt(t / n) + t**2 / n) <= eps
-        assert n >= (d + np.log(1 / delta)) / eps**2
-
-
-def test_the_net_decides_up_to_a_factor_two():
-    """In the plane a net of radius 1/8 is a list of angles; the largest |D| on it is at least half the supremum."""
-    Z = np.random.default_rng(6).standard_normal((30, 2))
-
-    def largest(step: float) -> float:
-        angles = np.arange(0, 2 * np.pi, step)
-        units = np.stack([np.cos(angles), np.sin(angles)])
-        squares = (Z @ units) ** 2
-        return float(np.abs(squares.T @ squares / len(Z) - 1 - 2 * (units.T @ units) ** 2).max())
-
-    assert largest(0.25) <= largest(0.005) <= 2 * largest(0.25)

@@ -217,4 +217,4 @@ def bounds_nested(conclusion: Formulas) -> bool:
 
 def _are_constants(formulas: Formulas) -> bool:
     """Say whether a fact fixes constants of the statement's conditions."""
-    return all(formula.lhs.name.startswith("C") for formula in formulas)
+    return bool(formulas) and all(formula.lhs.name.startswith("C") for formula in formulas)

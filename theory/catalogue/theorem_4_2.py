@@ -192,9 +192,9 @@ def half_within(conclusion: Formulas, shares: Formulas) -> bool:
     Returns:
         Whether it holds for every ε ≤ 1/2 and d ≥ 1.
     """
-    (claimed,) = conclusion
+    (claimed,), (first, second, _) = conclusion, shares
     log_two, slack, failure, more = sympy.symbols("log2 slack failure more", positive=True)
-    same_share = all(claimed.lhs == sympy.log(1 / share.rhs) for share in shares[:2])
+    same_share = all(claimed.lhs == sympy.log(1 / share.rhs) for share in (first, second))
     parts = sympy.expand_log(claimed.lhs, force=True).xreplace({sympy.log(2): log_two, sympy.log(delta): -failure})
     within = claimed.rhs.xreplace({ACCURACY: log_two + slack, FAILURE: failure, d: 1 + more})
     box: Box = dict.fromkeys((log_two, slack, failure, more), (0, None))
