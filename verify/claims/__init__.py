@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from verify.verdict import Verdict
 
 STATEMENTS = (
-    *("E.2", "E.3", "E.4", "E.5", "E.6"),
+    *("E.1", "E.2", "E.3", "E.4", "E.5", "E.6"),
     *("C.1", "C.2", "C.2-centred", "C.3", "C.4", "C.5", "C.6"),
     *("3.2", "3.3", "3.3-star", "3.5", "4.2", "4.2-lower", "4.3"),
     *("5.1", "5.2", "5.2-growth", "5.2-parameters", "5.2-threshold", "5.2-threshold-sharp", "5.3"),
@@ -209,6 +209,7 @@ _DETERMINISTIC = {
 }
 """Quantities of deterministic lemmas and the modules that judge statements about them."""
 _LEMMAS = {
+    "mean_deviation": "lemma_e1",
     "quadratic_form": "lemma_e2",
     "covariance_error": "lemma_e3",
     "fourth_moment_deviation": "lemma_e4",

@@ -75,7 +75,9 @@ def judge_failures(
         if isinstance(point, Computed):
             tested.append(_test_computed(statement, point))
         else:
-            tested.append(_test_sampled(statement, context, observations, point, FALSE_ALARM / looks))
+            # Once the statement is refuted, more data sets elsewhere change nothing.
+            rounds = ROUNDS[context.profile][: 1 if any(one.witness for one in tested) else None]
+            tested.append(_test_sampled(statement, rounds, observations, point, FALSE_ALARM / looks))
     evidence = [one.evidence for one in tested]
     witness = next((one.witness for one in tested if one.witness), None)
     if witness is None:
@@ -128,7 +130,11 @@ def fewest_data_sets(share: float) -> int:
 
 
 def _test_sampled(
-    statement: theory.Statement, context: Context, observations: Observations, point: Sampled, false_alarm: float
+    statement: theory.Statement,
+    rounds: Sequence[int],
+    observations: Observations,
+    point: Sampled,
+    false_alarm: float,
 ) -> _Tested:
     """Count failures, on more data sets where the first ones decide nothing."""
     own = _own(statement, point.symbols)
@@ -136,13 +142,13 @@ def _test_sampled(
     share = float(allowed_share(statement, own))
     state = State.INCONCLUSIVE
     figures: dict[str, Any] = {}
-    for factor in ROUNDS[context.profile]:
+    for factor in rounds:
         trials = min(factor * fewest_data_sets(share), point.most)
         if trials == figures.get("data_sets"):
             break
         values = observations.values(point, trials)
         state, figures = _counted(values, bounds, share, false_alarm)
-        if state is not State.INCONCLUSIVE or (point.refutes_only and not figures["failures"]):
+        if not _may_change(state, figures, point.refutes_only):
             break
     finding = _finding(values, bounds, point.centre, figures)
     if point.refutes_only and state is not State.VIOLATED:
@@ -150,7 +156,15 @@ def _test_sampled(
     evidence = Evidence(point.name, finding, state, figures)
     if state is not State.VIOLATED:
         return _Tested(evidence, None)
-    return _confirmed(point, evidence, Item(context.seed, point.design, 0), values, bounds)
+    return _confirmed(point, evidence, Item(observations.seed, point.design, 0), values, bounds)
+
+
+def _may_change(state: State, figures: Mapping[str, Any], refutes_only: bool) -> bool:
+    """Say whether more data sets may decide a point."""
+    if refutes_only:
+        return state is not State.VIOLATED and figures["failures"] > 0
+    hopeless = figures["failures_not_excluded"] > figures["allowed"] * figures["data_sets"]
+    return state is State.INCONCLUSIVE or (state is State.NOT_REFUTED and not hopeless)
 
 
 def _counted(
@@ -273,8 +287,8 @@ def _basis(state: State, evidence: Sequence[Evidence]) -> Basis:
 
 def _summary(state: State, evidence: Sequence[Evidence], witness: Mapping[str, Any] | None) -> str:
     """Say the verdict in a sentence."""
-    if not evidence:
-        return "Undecided: no point is affordable under these conditions."
+    if all(e.state is State.OBSERVED for e in evidence):
+        return "Undecided: no point that could support is affordable under these conditions."
     if witness is not None:
         one = next(e for e in evidence if e.state is State.VIOLATED)
         return f"Refuted: {one.test}: {one.finding}; computed again."

@@ -95,6 +95,11 @@ class Observations:
         self._context = context
         self._known: dict[tuple[str, Item], Worst] = {}
 
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return self._context.seed
+
     def values(self, point: Sampled, trials: int) -> np.ndarray:
         """Compute the ranges on the first data sets of a point.
 

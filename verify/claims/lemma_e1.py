@@ -61,9 +61,11 @@ def _two_valued() -> Computed:
         size, share = int(n[index]), float(p[index])
         with mpmath.workdps(DIGITS):
             mean, total = mpmath.mpf(share), mpmath.mpf(0)
+            term = (1 - mean) ** size
             for count in range(size + 1):
                 if not lower <= abs(mpmath.mpf(count) / size - mean) <= upper:
-                    total += mpmath.binomial(size, count) * mean**count * (1 - mean) ** (size - count)
+                    total += term
+                term *= mean / (1 - mean) * (size - count) / (count + 1)
         how = "Σ C(n, k) pᵏ(1 − p)ⁿ⁻ᵏ over the k with |k/n − p| outside the bounds"
         return float(total), {"X": "1 − p with probability p, else −p", "n": size, "p": share, "recompute": how}
 
