@@ -43,7 +43,7 @@ def constants(statement: Statement, field: str, constant: Any, values: Mapping[s
     if given is None:
         raise StatementError(f"constant: expected numbers, as no proof of {statement.id} gives any, got 'explicit'")
     before = 0 if field == "sample_size" else len(statement.sample_size)
-    return [float(evaluate(c, values)) for c in given[before : before + count]]
+    return [float(c.subs({s: values[s.name] for s in c.free_symbols})) for c in given[before : before + count]]
 
 
 def smallest_n(conditions: Sequence[sympy.Expr], constants: Sequence[float], values: Mapping[str, Any]) -> int:

@@ -229,14 +229,17 @@ class Statement:
     def explicit_constants(self) -> tuple[sympy.Expr, ...] | None:
         """The constants of the conditions that the proof gives, those on n first: numbers, or expressions in ε.
 
-        None where it gives none; ones where the conditions contain no constant.
+        None where it gives none, or only in terms of a cited result's; ones where the conditions contain no constant.
         """
         count = len(self.sample_size) + len(self.dimension)
         if self.constants == "none":
             return (sympy.S.One,) * count
         given = {} if self.proof is None else {f.lhs: f.rhs for f in self.proof.facts().get("constant", ())}
         wanted = [self._constant(number) for number in range(count)]
-        return tuple(given[name] for name in wanted) if set(wanted) <= given.keys() else None
+        if not set(wanted) <= given.keys():
+            return None
+        found = tuple(given[name] for name in wanted)
+        return found if all(free.name in self.symbols for one in found for free in one.free_symbols) else None
 
     def required_n(
         self, constant: float | Sequence[float] | str = 1.0, *, spectrum: Any = None, **values: float

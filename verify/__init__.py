@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from verify.certificates import Certificate, certificate
     from verify.comparing import Comparison, compare
     from verify.errors import VerifyError
     from verify.figures.making import FigureResult, figure
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Basis",
+    "Certificate",
     "Comparison",
     "FigureResult",
     "Interrupted",
@@ -36,6 +38,7 @@ __all__ = [
     "SweepInterrupted",
     "Verdict",
     "VerifyError",
+    "certificate",
     "compare",
     "export",
     "figure",
@@ -46,6 +49,7 @@ __all__ = [
 
 _HOMES = {
     "Basis": "verdict",
+    "Certificate": "certificates",
     "Comparison": "comparing",
     "FigureResult": "figures.making",
     "Interrupted": "running",
@@ -55,6 +59,7 @@ _HOMES = {
     "SweepInterrupted": "sweeps.sweeping",
     "Verdict": "verdict",
     "VerifyError": "errors",
+    "certificate": "certificates",
     "compare": "comparing",
     "export": "report.exports",
     "figure": "figures.making",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from verify import cli_bench, cli_data, cli_reports, cli_sweep, cli_theory, cli_train, completion
+from verify import cli_bench, cli_certificate, cli_data, cli_reports, cli_sweep, cli_theory, cli_train, completion
 from verify.commands import PROGRAM
 from verify.console import Verbose, complain, interrupted, say, stoppable
 from verify.errors import VerifyError
@@ -198,6 +198,7 @@ def _figure(
 
 
 cli_theory.add_to(app)
+cli_certificate.add_to(app)
 cli_sweep.add_to(app)
 cli_data.add_to(app)
 cli_train.add_to(app)

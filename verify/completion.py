@@ -47,6 +47,17 @@ def scales() -> list[str]:
     return list(SCALES)
 
 
+def spectra() -> list[str]:
+    """List the spectra that have names.
+
+    Returns:
+        Their names.
+    """
+    from verify.cli_certificate import SPECTRA
+
+    return list(SPECTRA)
+
+
 def profiles() -> list[str]:
     """List how much can be computed.
 
