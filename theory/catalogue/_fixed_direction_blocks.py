@@ -9,29 +9,29 @@ from __future__ import annotations
 
 import sympy
 
-from theory._facts import Fact, Formulas, at_most, ends, equal, shows
+from theory._facts import Fact, Formulas, at_most, ends, shows
 from theory._inequalities import is_identity, is_nonnegative
 from theory._proof import Step, StepStatus
 from theory._symbols import named, quantity_symbol, symbol
 from theory.catalogue._fixed_direction_size import POINT_LOG, ROOT, SAMPLE_LOG, SCALE
-from theory.catalogue._nets import POINTS, TOP, cardinality_steps, norm_steps
+from theory.catalogue._fixed_direction_weights import (
+    FROBENIUS,
+    OPERATOR,
+    WEIGHTS,
+    in_roots,
+    upper_tail,
+    weight_steps,
+)
+from theory.catalogue._nets import TOP, cardinality_steps, norm_steps
 
-eps, delta, n, d = (symbol(name) for name in ("eps", "delta", "n", "d"))
+delta, n, d = (symbol(name) for name in ("delta", "n", "d"))
 
 ERROR = quantity_symbol("fixed_direction_error")
-EVENT, AT_SAMPLE, AT_POINT = (
-    named(f"share_of_{k}", rf"\delta_{{\mathrm{{{k}}}}}", positive=True) for k in ("event", "sample", "point")
-)
-# A, the norms of B and of its part (1/n)Σ aᵢ²(yᵢyᵢᵀ − I), and |c|; the larger of |A| and ‖B‖.
-ALONG = named("along_block", "|A|", nonnegative=True)
+# The norms of B and of its part (1/n)Σ aᵢ²(yᵢyᵢᵀ − I), and |c|; the larger of |A| and ‖B‖.
 ACROSS = named("across_block", r"\|B\|", nonnegative=True)
 CENTRED = named("centred_block", r"\|B_0\|", nonnegative=True)
 CROSS = named("cross_block", "|c|", nonnegative=True)
 LARGER = named("larger_block", r"\max(|A|, \|B\|)", nonnegative=True)
-SQUARE = named("largest_square", r"\max_i a_i^2", nonnegative=True)
-FOURTH = named("mean_fourth_power", r"\tfrac1n \sum_i a_i^4", nonnegative=True)
-WEIGHTS = named("mean_square_error", r"\bigl|\tfrac1n \sum_i a_i^2 - 1\bigr|", nonnegative=True)
-_FROBENIUS, _OPERATOR = symbol("F"), symbol("N")
 
 
 def block_steps() -> tuple[Step, ...]:
@@ -41,62 +41,17 @@ def block_steps() -> tuple[Step, ...]:
         The steps, in order; they use `logarithms`, `scale` and `small`, and give, among others, the facts `blocks`,
         `along`, `across` and `cross`.
     """
-    return (*_event_steps(), *_across_steps())
-
-
-def _event_steps() -> tuple[Step, ...]:
-    """List the steps on the aᵢ alone."""
-    proved = StepStatus.PROVED
-    shares = (equal(EVENT, delta / 5), equal(AT_SAMPLE, delta / (5 * n)), equal(AT_POINT, delta / (5 * 9**d)))
     return (
         *cardinality_steps(sympy.Rational(1, 4), 9),
         Step(
             "the norm is at most the larger of |A| and ‖B‖, plus |c|",
-            proved,
+            StepStatus.PROVED,
             Fact("blocks", (at_most(ERROR, LARGER + CROSS),)),
             norm_by_blocks,
             note="at a unit vector pv + qw with w orthogonal to v: A p² + 2 c·w pq + wᵀBw q²; symbolic sample, any q/p",
         ),
-        Step(
-            "n samples, at most 9^d points and three more events together fail with probability at most δ",
-            proved,
-            Fact("shares", (*shares, at_most(n * AT_SAMPLE + POINTS * AT_POINT + 3 * EVENT, delta))),
-            union_bound,
-            ("net",),
-            "union bound, met exactly",
-        ),
-        Step(
-            "aᵢ² ≤ 4τ_n for all samples",
-            proved,
-            Fact("cut", (at_most(SQUARE, 4 * SAMPLE_LOG),)),
-            square_cut,
-            ("E.2", "shares", "logarithms"),
-            "Lemma E.2 for a single square, F = N = 1; 1 + 2√τ + 2τ ≤ 4τ from τ = 49/25 on",
-        ),
-        Step(
-            "|A| ≤ 26w + 28s²",
-            proved,
-            Fact("along", (at_most(ALONG, 26 * ROOT + 28 * SCALE**2),)),
-            along_from_lemma,
-            ("E.4", "shares", "logarithms", "scale"),
-            "Lemma E.4 with aᵢ = bᵢ",
-        ),
-        Step(
-            "(1/n)Σ aᵢ⁴ ≤ 4",
-            proved,
-            Fact("fourth powers", (at_most(FOURTH, 4),)),
-            fourth_powers,
-            ("along", "scale", "small"),
-            "it is 3 + A",
-        ),
-        Step(
-            "|(1/n)Σ aᵢ² − 1| ≤ 2w + 2w²",
-            proved,
-            Fact("weights", (at_most(WEIGHTS, 2 * ROOT + 2 * ROOT**2),)),
-            mean_square,
-            ("E.2", "shares", "logarithms", "scale"),
-            "Lemma E.2 for n squares, F² = n and N = 1, divided by n",
-        ),
+        *weight_steps(),
+        *_across_steps(),
     )
 
 
@@ -107,7 +62,7 @@ def _across_steps() -> tuple[Step, ...]:
         Step(
             "(1/n)Σ aᵢ²(w·yᵢ)² has F² ≤ 4/n and N ≤ 4τ_n/n, given the aᵢ",
             proved,
-            Fact("norms", (at_most(_FROBENIUS**2, 4 / n), at_most(_OPERATOR, 4 * SAMPLE_LOG / n))),
+            Fact("norms", (at_most(FROBENIUS**2, 4 / n), at_most(OPERATOR, 4 * SAMPLE_LOG / n))),
             weighted_norms,
             ("fourth powers", "cut"),
             "F² = Σ aᵢ⁴/n² and N = max aᵢ²/n; symbolic weights of three samples",
@@ -169,118 +124,6 @@ def norm_by_blocks(conclusion: Formulas) -> bool:
     return splits and claimed.lhs == ERROR and bounded
 
 
-def union_bound(conclusion: Formulas, net: Formulas) -> bool:
-    """Add the probabilities of all events.
-
-    Args:
-        conclusion: the shares of δ, and the sum over all events.
-        net: the largest number of points.
-
-    Returns:
-        Whether the sum is δ exactly at that number.
-    """
-    *shares, total = conclusion
-    values = {share.lhs: share.rhs for share in shares} | {POINTS: net[0].rhs}
-    events = total.lhs == n * AT_SAMPLE + POINTS * AT_POINT + 3 * EVENT and isinstance(total, sympy.LessThan)
-    return events and is_identity(total.lhs.xreplace(values), total.rhs)
-
-
-def square_cut(conclusion: Formulas, lemma: Formulas, shares: Formulas, logarithms: Formulas) -> bool:
-    """Take Lemma E.2 for a single square at the share of a sample.
-
-    Args:
-        conclusion: the bound on the largest square.
-        lemma: Lemma E.2.
-        shares: the shares of δ.
-        logarithms: what the logarithms are, and the least value of that of a sample.
-
-    Returns:
-        Whether one plus the lemma's upper bound is at most that.
-    """
-    second, least = logarithms[1], logarithms[-1]
-    root = sympy.Symbol("root", positive=True)
-    # 7/5 is less than the root of the least value.
-    lowest = sympy.Rational(7, 5)
-    values = {_FROBENIUS: sympy.S.One, _OPERATOR: sympy.S.One, delta: shares[1].rhs}
-    bound = 1 + _upper(lemma).xreplace(values).xreplace({second.rhs: root**2})
-    within = second.lhs == least.lhs == SAMPLE_LOG and bool(lowest**2 <= least.rhs)
-    return within and shows(conclusion[0], {root: (lowest, None)}, {SQUARE: bound, SAMPLE_LOG: root**2})
-
-
-def along_from_lemma(
-    conclusion: Formulas, lemma: Formulas, shares: Formulas, logarithms: Formulas, scale: Formulas
-) -> bool:
-    """Take Lemma E.4 at the share of an event.
-
-    Args:
-        conclusion: the bound on the block along v.
-        lemma: Lemma E.4.
-        shares: the shares of δ.
-        logarithms: what the logarithms are and exceed.
-        scale: the squares of w and s.
-
-    Returns:
-        Whether both terms of which the lemma takes the larger are at most that.
-    """
-    (claimed,) = conclusion
-    x, y = sympy.symbols("x y", positive=True)
-    first, sums = logarithms[3], logarithms[5]
-    own, joint = first.rhs, sums.rhs
-    terms = lemma[0].rhs.xreplace({delta: shares[0].rhs})
-    # log(15/δ) = τ_N x² and log(2n) + log(15/δ) = 8τ_n y/5 with x and y at most one.
-    matches = sympy.expand_log(own + sympy.log(2 * n) - joint, force=True, factor=True) == 0 and terms.has(own)
-    in_logs = {own: POINT_LOG * x**2, sympy.log(2 * n): sums.lhs * y - POINT_LOG * x**2}
-    values = _in_roots(scale)
-    box = {ROOT: (0, None), SCALE: (0, None), n: (0, None), x: (0, 1), y: (0, 1)}
-    sizes = [sympy.expand(term.xreplace(in_logs).xreplace(values)) for term in terms.args]
-    described = isinstance(terms, sympy.Max) and first.lhs == POINT_LOG and claimed.lhs == ALONG
-    return described and matches and all(shows(claimed, box, {ALONG: size}) for size in sizes)
-
-
-def fourth_powers(conclusion: Formulas, along: Formulas, scale: Formulas, small: Formulas) -> bool:
-    """Bound the mean of the fourth powers by what the block along v is at most.
-
-    Args:
-        conclusion: the bound on the mean.
-        along: that on the block.
-        scale: the comparison of w with s.
-        small: the largest s.
-
-    Returns:
-        Whether 3 plus the block's bound is at most that.
-    """
-    share = sympy.Symbol("share", positive=True)
-    largest = 3 + along[0].rhs.xreplace({ROOT: share * scale[2].rhs}).xreplace({SCALE: small[0].rhs})
-    pinned = along[0].lhs == ALONG and scale[2].lhs == ROOT and small[0].lhs == SCALE
-    return pinned and shows(conclusion[0], {eps: (0, 1), share: (0, 1)}, {FOURTH: largest})
-
-
-def mean_square(conclusion: Formulas, lemma: Formulas, shares: Formulas, logarithms: Formulas, scale: Formulas) -> bool:
-    """Take Lemma E.2 for n squares at the share of an event.
-
-    Args:
-        conclusion: the bound on the mean's error.
-        lemma: Lemma E.2.
-        shares: the shares of δ.
-        logarithms: what the logarithms are and exceed.
-        scale: the squares of w and s.
-
-    Returns:
-        Whether both bounds, divided by n, are at most that.
-    """
-    share = sympy.Symbol("x", positive=True)
-    (logarithm,) = _upper(lemma).xreplace({delta: shares[0].rhs}).atoms(sympy.log)
-    values = {_FROBENIUS: sympy.sqrt(n), _OPERATOR: sympy.S.One, delta: shares[0].rhs}
-    # log(10/δ) is less than log(15/δ), hence than τ_N.
-    smaller = bool(sympy.exp(logarithms[3].rhs - logarithm) >= 1) and logarithms[3].lhs == POINT_LOG
-    sizes = [
-        (end / n).xreplace(values).xreplace({logarithm: POINT_LOG * share**2}).xreplace(_in_roots(scale))
-        for end in (-ends(lemma)[0], _upper(lemma))
-    ]
-    box = {ROOT: (0, None), n: (0, None), share: (0, 1)}
-    return smaller and all(shows(conclusion[0], box, {WEIGHTS: size}) for size in sizes)
-
-
 def weighted_norms(conclusion: Formulas, fourth: Formulas, cut: Formulas) -> bool:
     """Bound the norms of a diagonal matrix of weights.
 
@@ -299,7 +142,7 @@ def weighted_norms(conclusion: Formulas, fourth: Formulas, cut: Formulas) -> boo
     traced = is_identity((weights * weights).trace(), mean * count / n**2)
     # The mean is over n samples, of which three are written out.
     exact = is_identity(frobenius.rhs, fourth[0].rhs * n / n**2) and is_identity(operator.rhs, cut[0].rhs / n)
-    pinned = frobenius.lhs == _FROBENIUS**2 and operator.lhs == _OPERATOR
+    pinned = frobenius.lhs == FROBENIUS**2 and operator.lhs == OPERATOR
     return traced and pinned and exact and all(isinstance(formula, sympy.LessThan) for formula in conclusion)
 
 
@@ -325,14 +168,14 @@ def form_on_net(
         Whether both bounds are at most that.
     """
     x, y = sympy.symbols("x y", positive=True)
-    largest = {_FROBENIUS: sympy.sqrt(norms[0].rhs) * x, _OPERATOR: norms[1].rhs * y}
+    largest = {FROBENIUS: sympy.sqrt(norms[0].rhs) * x, OPERATOR: norms[1].rhs * y}
     point = logarithms[0]
     sizes = [
-        end.xreplace({delta: shares[2].rhs}).xreplace({point.rhs: POINT_LOG, **largest}).xreplace(_in_roots(scale))
-        for end in (-ends(lemma)[0], _upper(lemma))
+        end.xreplace({delta: shares[2].rhs}).xreplace({point.rhs: POINT_LOG, **largest}).xreplace(in_roots(scale))
+        for end in (-ends(lemma)[0], upper_tail(lemma))
     ]
     box = {ROOT: (0, None), SCALE: (0, None), n: (0, None), x: (0, 1), y: (0, 1)}
-    pinned = norms[0].lhs == _FROBENIUS**2 and norms[1].lhs == _OPERATOR and point.lhs == POINT_LOG
+    pinned = norms[0].lhs == FROBENIUS**2 and norms[1].lhs == OPERATOR and point.lhs == POINT_LOG
     return pinned and all(shows(conclusion[0], box, {TOP: size}) for size in sizes)
 
 
@@ -379,9 +222,9 @@ def cross_bounded(
     """
     (claimed,) = conclusion
     root, side = sympy.symbols("root side", positive=True)
-    (logarithm,) = _upper(lemma).xreplace({delta: shares[0].rhs}).atoms(sympy.log)
-    values = {_FROBENIUS: side, _OPERATOR: sympy.S.One, delta: shares[0].rhs}
-    length = side**2 + _upper(lemma).xreplace(values).xreplace({logarithm: root**2})
+    (logarithm,) = upper_tail(lemma).xreplace({delta: shares[0].rhs}).atoms(sympy.log)
+    values = {FROBENIUS: side, OPERATOR: sympy.S.One, delta: shares[0].rhs}
+    length = side**2 + upper_tail(lemma).xreplace(values).xreplace({logarithm: root**2})
     # 2 side root ≤ side² + root², where side² = d is at most τ_N/2 and root² is less than log(15/δ), hence than τ_N.
     without_product = sympy.expand(length + (side - root) ** 2)
     dimension = logarithms[4]
@@ -389,20 +232,7 @@ def cross_bounded(
     smaller = bool(sympy.exp(logarithms[3].rhs - logarithm) >= 1)
     pinned = claimed.lhs == CROSS and logarithms[3].lhs == dimension.lhs == POINT_LOG
     variance = cut[0].rhs * fourth[0].rhs / n
-    largest = (variance * without_product.xreplace(most)).xreplace(_in_roots(scale))
+    largest = (variance * without_product.xreplace(most)).xreplace(in_roots(scale))
     box = {ROOT: (0, None), SCALE: (0, None), n: (0, None)}
     squares = is_nonnegative(claimed.rhs, box) and is_nonnegative(claimed.rhs**2 - largest, box)
     return smaller and pinned and isinstance(claimed, sympy.LessThan) and squares
-
-
-def _upper(lemma: Formulas) -> sympy.Expr:
-    """Take the upper bound of Lemma E.2."""
-    return ends(lemma)[1]
-
-
-def _in_roots(scale: Formulas) -> dict[sympy.Basic, sympy.Basic]:
-    """Write both logarithms in w, s and n, by their definitions."""
-    root, joint = scale[:2]
-    first = sympy.solve(root.lhs - root.rhs, POINT_LOG)[0]
-    second = sympy.solve(joint.lhs - joint.rhs.xreplace({POINT_LOG: first}), SAMPLE_LOG)[0]
-    return {POINT_LOG: first, SAMPLE_LOG: second}

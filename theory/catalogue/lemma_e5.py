@@ -35,8 +35,9 @@ from theory._facts import Fact, Formulas, at_most, shows
 from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
 from theory._symbols import symbol
-from theory.catalogue._fixed_direction_blocks import ACROSS, ALONG, CROSS, ERROR, LARGER, block_steps
+from theory.catalogue._fixed_direction_blocks import ACROSS, CROSS, ERROR, LARGER, block_steps
 from theory.catalogue._fixed_direction_size import ROOT, SCALE, size_steps
+from theory.catalogue._fixed_direction_weights import ALONG
 
 eps, delta, d = (symbol(name) for name in ("eps", "delta", "d"))
 
