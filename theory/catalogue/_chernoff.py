@@ -27,7 +27,10 @@ _RATES, _LEVELS = (
     tuple(named(f"{word}_{side}", rf"{letter}_{{\mathrm{{{side}}}}}", positive=True) for side in ("above", "below"))
     for word, letter in (("rate", "u"), ("level", "s"))
 )
-_ROOT = sympy.Dummy("root", positive=True)
+_TAILS = (
+    named("log_chance_above_level", r"\log \mathbb{P}(q \ge s_{\mathrm{above}})", real=True),
+    named("log_chance_below_level", r"\log \mathbb{P}(q \le -s_{\mathrm{below}})", real=True),
+)
 
 
 def markov_step() -> Step:
@@ -58,9 +61,8 @@ def tail_step(title: str, side: int, rate: sympy.Expr, scale: sympy.Expr, level:
     Returns:
         The step, which gives the fact "upper tail" or "lower tail": rate, that it is allowed, level and probability.
     """
-    tail = (_LOG_ABOVE, _LOG_BELOW)[side]
     allowed = (below(scale * _RATES[side], 1),) if scale else ()
-    formulas = (equal(_RATES[side], rate), *allowed, equal(_LEVELS[side], level), at_most(tail, -TAU))
+    formulas = (equal(_RATES[side], rate), *allowed, equal(_LEVELS[side], level), at_most(_TAILS[side], -TAU))
     return Step(
         title,
         StepStatus.PROVED,
@@ -190,7 +192,7 @@ def _tail(side: int, conclusion: Formulas, growth: Formulas, markov_bounds: Form
     """Say whether the exponent at the chosen rate and level is the claimed one, and the rate allowed."""
     rate, *allowed, level, tail = conclusion
     bound, chernoff = growth[side], markov_bounds[side]
-    pinned = (rate.lhs, level.lhs, tail.lhs) == (_RATES[side], _LEVELS[side], chernoff.lhs)
+    pinned = (rate.lhs, level.lhs, tail.lhs) == (_RATES[side], _LEVELS[side], _TAILS[side])
     exponent = chernoff.rhs.xreplace({bound.lhs: bound.rhs}).xreplace({U: rate.rhs, LEVEL: level.rhs})
     one_way = tail.func is chernoff.func is bound.func
     return pinned and one_way and _allowed(tuple(allowed), rate, bound) and is_identity(*rational(exponent, tail.rhs))

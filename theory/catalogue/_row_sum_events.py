@@ -18,14 +18,12 @@ from theory.catalogue._chernoff import FAILURE, TAU
 delta, n, d_eff, FROBENIUS, OPERATOR = (symbol(name) for name in ("delta", "n", "d_eff", "F", "N"))
 ROW_SUM, ANY_LENGTH, FORM = (quantity_symbol(name) for name in ("row_sum", "squared_length", "quadratic_form"))
 
-# The two lengths of an input and the sum over the others, each in units of its mean; the traces of S and S².
-LENGTH = named("length", r"\tfrac{\|x_i\|^2}{\operatorname{Tr} S}", positive=True)
-WEIGHTED = named("weighted_length", r"\tfrac{x_i^\top S x_i}{\operatorname{Tr} S^2}", positive=True)
-OTHERS = named("others", r"\tfrac{\chi^2_{n-1}}{n-1}", positive=True)
-TRACE = named("trace", r"\operatorname{Tr} S", positive=True)
+# ‖xᵢ‖²/Tr S, xᵢᵀSxᵢ/Tr S² and χ²ₙ₋₁/(n − 1): two lengths and the sum over the others, in units of their means.
+LENGTH, WEIGHTED, OTHERS = sympy.symbols("p q c", positive=True)
+TRACE = named("trace", r"(\operatorname{Tr} S)", positive=True)
 SQUARE = named("trace_of_square", r"\operatorname{Tr} S^2", positive=True)
-_LENGTHS_FAIL = named("failure_of_lengths", r"\mathbb{P}(\text{failure of lengths})", positive=True)
-_EVENT = named("failure_of_one", r"\mathbb{P}(\text{failure of one})", positive=True)
+_LENGTHS_FAIL = named("failure_of_lengths", r"\delta_{\mathrm{lengths}}", positive=True)
+_EVENT = named("failure_of_one", r"\delta_{\mathrm{one}}", positive=True)
 _INDEX = sympy.Symbol("j", integer=True, positive=True)
 
 
@@ -38,7 +36,7 @@ def event_steps() -> tuple[Step, ...]:
     proved = StepStatus.PROVED
     return (
         Step(
-            "aᵢ/A is a mean of p² and qc: p and q are the two lengths of xᵢ and c = χ²ₙ₋₁/(n − 1)",
+            "aᵢ/A is a mean of p² and qc, where p = ‖xᵢ‖²/Tr S, q = xᵢᵀSxᵢ/Tr S² and c = χ²ₙ₋₁/(n − 1)",
             proved,
             Fact(
                 "decomposition",

@@ -46,7 +46,7 @@ _INDEX = sympy.Symbol("k", integer=True, positive=True)
 _RANK = sympy.Symbol("r", integer=True, positive=True)
 _EIGENVALUE = sympy.IndexedBase("lambda", nonnegative=True)[_INDEX]
 _TRACE = named("mean_length", r"\mathbb{E}\, x^\top A x", positive=True)
-_EVENT = named("failure_of_one", r"\mathbb{P}(\text{failure of one})", positive=True)
+_EVENT = named("failure_of_one", r"\delta_{\mathrm{one}}", positive=True)
 
 
 def build() -> Statement:
