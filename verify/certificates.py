@@ -272,19 +272,11 @@ def _entry(
     largest = LARGEST_EPS.get(statement.quantity, 1.0)
     note = f"stated for ε up to {largest:g}" if known["eps"] > largest else ""
     proof, data = _proved_constants(statement, known), _fitted_constants(statement, fitted, known["eps"])
-    explicit, enough = None, None
-    if id in EXPLICIT:
-        slopes = {name: known[name] for name in ("alpha", "beta") if name in statement.symbols}
-        n, delta = int(known["n"]), known["delta"]
-        explicit = theory.explicit_bounds(id, n=n, spectrum=spectrum, delta=delta, **slopes)
-        try:
-            enough = statement.required_n(spectrum=spectrum, eps=known["eps"], delta=delta)
-        except theory.StatementError:
-            enough = None
+    explicit, enough = _explicit(statement, known, spectrum) if id in EXPLICIT else (None, None)
     return Entry(
         id,
         statement.title,
-        (float(statement.evaluate("lower", **values)), float(statement.evaluate("upper", **values))),
+        statement.bounds(**values),
         None if proof is None else _assess(statement, values, proof, "proof"),
         None if data is None else _assess(statement, values, data, "fitted to data"),
         explicit,
@@ -294,13 +286,30 @@ def _entry(
     )
 
 
+def _explicit(
+    statement: theory.Statement, known: Mapping[str, float], spectrum: np.ndarray
+) -> tuple[theory.ExplicitBounds, int | None]:
+    """Compute the explicit interval, and the smallest n at which it lies within the bounds at ε."""
+    import theory
+
+    slopes = {name: known[name] for name in ("alpha", "beta") if name in statement.symbols}
+    size, delta, method = int(known["n"]), known["delta"], "chi-square"
+    found = theory.explicit_bounds(
+        statement, n=size, spectrum=spectrum, delta=delta, method=method, union=True, **slopes
+    )
+    try:
+        return found, statement.required_n(spectrum=spectrum, eps=known["eps"], delta=delta)
+    except theory.StatementError:
+        return found, None
+
+
 def _assess(
     statement: theory.Statement, values: Mapping[str, float], constants: list[float], source: str
 ) -> Assessment:
     """Evaluate every condition with these constants."""
     import theory
 
-    conditions = []
+    conditions: list[Condition] = []
     for field, quantity in (("sample_size", "n"), ("dimension", "d_eff")):
         for f in statement.evaluate(field, **values):
             constant = constants[len(conditions)]
