@@ -22,11 +22,19 @@ if TYPE_CHECKING:
     from theory._inequalities import is_nonnegative
     from theory._parse import parse
     from theory._proof import Proof, Step, StepResult, StepStatus
-    from theory._proof_writing import explicit_constants, proof_latex, proof_lines, step_dict, tally, used_words
+    from theory._proof_writing import (
+        explicit_constants,
+        proof_latex,
+        proof_lines,
+        sentence,
+        step_dict,
+        tally,
+        used_words,
+    )
     from theory._prose import latex_text, shifts
     from theory._replacement import parse_replacement
     from theory._statement import Control, Statement
-    from theory._writing import latex_body, markdown
+    from theory._writing import fields_dict, latex_body, markdown
     from theory.catalogue import statement, statements
 
 __all__ = [
@@ -43,6 +51,7 @@ __all__ = [
     "chains_text",
     "explicit_bounds",
     "explicit_constants",
+    "fields_dict",
     "formula_latex",
     "formula_text",
     "graph",
@@ -55,6 +64,7 @@ __all__ = [
     "parse_replacement",
     "proof_latex",
     "proof_lines",
+    "sentence",
     "shifts",
     "statement",
     "statements",
@@ -77,6 +87,7 @@ _HOMES = {
     "chains_text": "_formulas",
     "explicit_bounds": "_explicit",
     "explicit_constants": "_proof_writing",
+    "fields_dict": "_writing",
     "formula_latex": "_formulas",
     "formula_text": "_formulas",
     "graph": "_graph",
@@ -89,6 +100,7 @@ _HOMES = {
     "parse_replacement": "_replacement",
     "proof_latex": "_proof_writing",
     "proof_lines": "_proof_writing",
+    "sentence": "_proof_writing",
     "shifts": "_prose",
     "statement": "catalogue",
     "statements": "catalogue",

@@ -102,7 +102,7 @@ class _Reader:
         while self._place < len(self._tokens) and self._tokens[self._place] != "}":
             piece = self._next()
             # A space separates words; between letters it is only LaTeX's way of ending a command.
-            if piece != " " or (pieces and (pieces[-1][-1:] in ",;" or (pieces[-1].isalpha() and len(pieces[-1]) > 1))):
+            if piece != " " or (pieces and _ends_a_word(pieces[-1])):
                 pieces.append(piece)
         return "".join(pieces)
 
@@ -141,6 +141,11 @@ class _Reader:
         if self._place == len(self._tokens):
             return ""
         return self._next().strip()
+
+
+def _ends_a_word(piece: str) -> bool:
+    """Say whether a space after a piece is one that a reader needs."""
+    return piece[-1:] in {",", ";"} or "/" in piece or (piece.isalpha() and len(piece) > 1)
 
 
 def _closed(text: str) -> str:

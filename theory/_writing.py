@@ -124,12 +124,25 @@ def markdown(statement: Statement, results: Sequence[StepResult] | None = None) 
     lines += [proof_markdown(statement, results)] if statement.proof else []
     if statement.controls:
         lines += ["False variants, which must be refuted:", ""]
-        lines += [f"- {_control_markdown(control)}" for control in to_dict(statement)["controls"]]
+        lines += [f"- {_control_markdown(control)}" for control in fields_dict(statement)["controls"]]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def to_dict(statement: Statement) -> dict[str, Any]:
     """Describe a statement in values that JSON can hold.
+
+    Args:
+        statement: the statement.
+
+    Returns:
+        Its fields by name, and the steps of its proof.
+    """
+    steps = statement.proof.steps if statement.proof else ()
+    return {**fields_dict(statement), "proof": [step_dict(step) for step in steps]}
+
+
+def fields_dict(statement: Statement) -> dict[str, Any]:
+    """Describe a statement without its proof in values that JSON can hold.
 
     Args:
         statement: the statement.
@@ -151,7 +164,6 @@ def to_dict(statement: Statement) -> dict[str, Any]:
         {"id": control.id, "reason": control.reason, "changes": {k: _plain(v) for k, v in control.changes.items()}}
         for control in statement.controls
     ]
-    described["proof"] = [step_dict(step) for step in (statement.proof.steps if statement.proof else ())]
     return described
 
 

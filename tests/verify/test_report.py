@@ -324,8 +324,10 @@ def test_a_statement_has_a_page_of_its_own():
         "sample_size [R]",
         "eps: ε",
         "3.3:no-dimension",
-        "- proved:",
-        "- cited:",
+        "Rests on: C.4",
+        "   1. proved: ",
+        "from step ",
+        "Constants: C = 1620",
     ):
         assert wanted in text, wanted
     assert max(map(len, text.splitlines())) <= 100

@@ -222,12 +222,12 @@ def finding_lines(finding: Finding) -> list[str]:
 
 def _findings(statement: Statement, run: RunResult) -> list[Finding]:
     """Find a run's verdicts on a statement; those on users' alterations of it are not about it."""
-    described = {name: statement.to_dict()[name] for name in _JUDGED}
-    return [
-        Finding(outcome, run, _same(described, outcome.verdict.statement))
-        for outcome in run.outcomes
-        if outcome.verdict.claim == statement.id and not outcome.verdict.altered
-    ]
+    import theory
+
+    found = [each for each in run.outcomes if each.verdict.claim == statement.id and not each.verdict.altered]
+    fields = theory.fields_dict(statement)
+    now = {name: fields[name] for name in _JUDGED}
+    return [Finding(outcome, run, _same(now, outcome.verdict.statement)) for outcome in found]
 
 
 def _same(now: Mapping[str, Any], judged: Mapping[str, Any] | None) -> bool:

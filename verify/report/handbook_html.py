@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _BOX_HEIGHT, _ROW, _GAP, _MARGIN = 34, 50, 64, 8
 _LETTER, _PADDING = 9.0, 24
+_SIZED = re.compile(r"\\[bB]igg?[lr]?\s*\\\|")
 # A function whose argument stands in no brackets.
 _FUNCTION = re.compile(r"(<m[io]>(?:log|exp|max|min)</m[io]>)(?!</|<mrow><mo|<mo)")
 _STATUSES = {
@@ -73,9 +74,12 @@ def mathml(latex: str, text: str, display: bool = True) -> str:
 def _converted(latex: str, display: bool) -> str:
     from latex2mathml.converter import convert
 
-    # The converter leaves \| after a command for a bracket's size as it is.
-    prepared = latex.replace(r"\|", r"\Vert ")
-    return _FUNCTION.sub(r"\1<mspace width='0.167em'/>", convert(prepared, display="block" if display else "inline"))
+    # The converter knows no double bar whose size is given.
+    prepared = _SIZED.sub(r"\\Vert ", latex).replace(r"\|", r"\Vert ")
+    written = convert(prepared, display="block" if display else "inline")
+    # HTML knows the element without its namespace.
+    written = written.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
+    return _FUNCTION.sub(r'\1<mspace width="0.167em"/>', written)
 
 
 def svg(book: Handbook, drawing: Drawing) -> str:
@@ -164,7 +168,7 @@ def _entry(book: Handbook, entry: Entry) -> dict[str, Any]:
     import theory
 
     statement = entry.statement
-    described = statement.to_dict()
+    described = theory.fields_dict(statement)
     conditions = [each for field in ("sample_size", "dimension") for each in statement.conditions(field)]
     probability = described["probability"]
     return {

@@ -56,7 +56,7 @@ def document(book: Handbook) -> str:
     parts = [
         _PREAMBLE,
         rf"\title{{{escaped(TITLE)}}}",
-        rf"\author{{{escaped(_capital(book.summary()))}}}",
+        rf"\author{{{escaped(book.summary())}}}",
         r"\date{}",
         r"\begin{document}",
         r"\maketitle",
@@ -174,22 +174,26 @@ def _provenance(statement: Statement) -> list[str]:
 
 def _controls(statement: Statement) -> list[str]:
     """List the false variants."""
-    described = statement.to_dict()["controls"]
+    import theory
+
+    described = theory.fields_dict(statement)["controls"]
     if not described:
         return []
     lines = [r"\paragraph{Controls, which must be refuted}", r"\begin{itemize}"]
     for control in described:
-        changes, reason = escaped(writing.control_text(control)), escaped(_capital(control["reason"]))
-        lines.append(rf"  \item \texttt{{{escaped(control['id'])}}}: {changes}. {reason}.")
+        changes, reason = escaped(writing.control_text(control)), escaped(theory.sentence(control["reason"]))
+        lines.append(rf"  \item \texttt{{{escaped(control['id'])}}}: {changes}. {reason}")
     return [*lines, r"\end{itemize}"]
 
 
 def _finding(finding: Finding) -> list[str]:
     """Say what a run found."""
     verdict = finding.outcome.verdict
-    text = ". ".join(_capital(line.rstrip(".")) for line in finding_lines(finding))
+    import theory
+
+    text = " ".join(theory.sentence(line) for line in finding_lines(finding))
     head = f"{verdict.state}, basis {verdict.basis}, profile {finding.run.profile}, seed {finding.run.seed}"
-    return [rf"\paragraph{{Numerical evidence}} ({escaped(head)}) {escaped(text)}."]
+    return [rf"\paragraph{{Numerical evidence}} ({escaped(head)}) {escaped(text)}"]
 
 
 def _runs(book: Handbook) -> str:
@@ -205,7 +209,3 @@ def _runs(book: Handbook) -> str:
 
 def _links(ids: Sequence[str]) -> str:
     return ", ".join(rf"\statement{{{id}}}" for id in ids)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -100,7 +100,9 @@ def page(statement: Statement, steps: Sequence[StepResult], graph: Graph | None 
     Returns:
         The page, with a final newline.
     """
-    described = statement.to_dict()
+    import theory
+
+    described = theory.fields_dict(statement)
     marks = described["provenance"]
     parts = [
         f"{statement.kind.capitalize()} {statement.id}: {statement.title}",
