@@ -12,7 +12,7 @@ from test_claims import altered, check_form, context
 
 import theory
 from verify import claims
-from verify.claims import lemma_c3, lemma_c4, lemma_c5, lemma_c6, lemma_e3, lemma_e5
+from verify.claims import lemma_c3, lemma_c4, lemma_c5, lemma_c6, lemma_e1, lemma_e3, lemma_e5
 from verify.claims._covariances import sample_covariance
 from verify.designs import Design
 from verify.errors import VerifyError
@@ -134,8 +134,12 @@ def test_witnesses_of_bernstein():
         n, p = found["n"], found["p"]
         bound = statement.bounds(**found["symbols"])[1]
         failing = [k for k in range(n + 1) if abs(k / n - p) > bound]
-        terms = [special.bdtr(k, n, p) - (special.bdtr(k - 1, n, p) if k else 0.0) for k in failing]
-        assert found["value"] == pytest.approx(math.fsum(terms), rel=1e-3)
+        logs = [
+            special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1) + special.xlogy(k, p)
+            for k in failing
+        ]
+        terms = [math.exp(log + special.xlog1py(n - k, -p)) for log, k in zip(logs, failing, strict=True)]
+        assert found["value"] == pytest.approx(math.fsum(terms), rel=1e-6)
         assert found["value"] > found["symbols"]["delta"]
 
 
@@ -234,6 +238,21 @@ def test_what_cannot_be_judged_is_refused_in_a_line(claim, expected):
 
 
 # --- Laws and statistics, against slow and plain ones --------------------------------------------------------------
+
+
+def test_binomial_probabilities_beyond_and_below_a_bound():
+    stream = np.random.default_rng(0)
+    for _ in range(200):
+        n, p = int(stream.integers(1, 12)), float(stream.choice([0.5, 0.3, 0.25, 0.1]))
+        bound = float(stream.choice([stream.uniform(-0.2, 1.2), stream.integers(0, n + 1) / n, 0.0]))
+        chances = [math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)]
+        # Counts on the bound are within it.
+        gaps = [abs(k / n - p) - bound for k in range(n + 1)]
+        at = [np.array([x]) for x in (n, p, bound)]
+        beyond = math.fsum(chance for chance, gap in zip(chances, gaps, strict=True) if gap > 1e-10)
+        below = math.fsum(chance for chance, gap in zip(chances, gaps, strict=True) if gap < -1e-10)
+        assert min(1.0, lemma_e1._beyond(*at)[0]) == pytest.approx(beyond, abs=1e-12)
+        assert lemma_e1._below(*at)[0] == pytest.approx(below, abs=1e-12)
 
 
 @pytest.mark.parametrize(("d", "n"), [(3, 3), (3, 8), (4, 2)])

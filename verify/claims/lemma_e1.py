@@ -77,14 +77,23 @@ def _beyond(n: np.ndarray, p: np.ndarray, bound: np.ndarray) -> np.ndarray:
     """P(|k/n − p| > bound) for a binomial k."""
     most = np.floor(np.minimum(n * (p + bound), n) + LATTICE)
     least = np.ceil(np.maximum(n * (p - bound), 0.0) - LATTICE)
-    above = np.where(most >= n, 0.0, special.bdtrc(np.clip(most, 0, n - 1), n, p))
-    return np.where(least <= 0, 0.0, special.bdtr(np.clip(least - 1, 0, n), n, p)) + above
+    return _above(most, n, p) + _up_to(least - 1, n, p)
 
 
 def _below(n: np.ndarray, p: np.ndarray, bound: np.ndarray) -> np.ndarray:
     """P(|k/n − p| < bound); 0 for a bound that is not positive."""
     most = np.ceil(np.minimum(n * (p + bound), n + 1) - LATTICE) - 1
     least = np.floor(np.maximum(n * (p - bound), -1.0) + LATTICE) + 1
-    up_to = special.bdtr(np.clip(most, 0, n), n, p)
-    before = np.where(least <= 0, 0.0, special.bdtr(np.clip(least - 1, 0, n), n, p))
-    return np.where((bound > 0) & (most >= least), up_to - before, 0.0)
+    return np.where((bound > 0) & (most >= least), _up_to(most, n, p) - _up_to(least - 1, n, p), 0.0)
+
+
+def _above(count: np.ndarray, n: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """P(k > count) for a binomial k, an incomplete beta function."""
+    inner = np.clip(count, 0, n - 1)
+    return np.where(count >= n, 0.0, np.where(count < 0, 1.0, special.betainc(inner + 1, n - inner, p)))
+
+
+def _up_to(count: np.ndarray, n: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """P(k ≤ count) for a binomial k."""
+    inner = np.clip(count, 0, n - 1)
+    return np.where(count >= n, 1.0, np.where(count < 0, 0.0, special.betainc(n - inner, inner + 1, 1 - p)))
