@@ -31,6 +31,9 @@ MEAN = sympy.Symbol("m", positive=True)
 RATIO_U = named("ratio_u", r"\tfrac{u^\top \hat S u}{u^\top S u}", positive=True)
 RATIO_W = named("ratio_w", r"\tfrac{w^\top \hat S w}{w^\top S w}", positive=True)
 COSINE = sympy.Symbol("c", real=True)
+# Variances and the covariance of u·x and w·x.
+_VAR_U, _VAR_W = var_u, named("wSw", r"w^\top S w", positive=True)
+_COV = named("uSw", r"u^\top S w", real=True)
 POPULATION = quantity_symbol("population_g")
 
 _I, _J = (sympy.Symbol(name, integer=True, positive=True) for name in "ij")
@@ -173,7 +176,7 @@ def whitening(conclusion: Formulas) -> bool:
     entries = {base[j + 1]: vector[j] for base, vector in vectors.items() for j in range(2)}
     entries |= {base[_I, j + 1]: row[j] for base, row in ((_X, Q * z), (_Z, z)) for j in range(2)}
     S = Q * Q
-    entries |= {var_u: (u.T * S * u)[0], var_v: (w.T * S * w)[0], cov_uv: (u.T * S * w)[0]}
+    entries |= {_VAR_U: (u.T * S * u)[0], _VAR_W: (w.T * S * w)[0], _COV: (u.T * S * w)[0]}
     sides = [[side.subs(d, 2).doit().xreplace(entries) for side in formula.args] for formula in conclusion]
     return all(is_identity(left, right) for left, right in sides)
 
@@ -195,11 +198,11 @@ def normalised(conclusion: Formulas, rows: Formulas, form: Formulas, whitened: F
     whole = in_inputs.xreplace({formula.lhs: formula.rhs for formula in whitened[:2]})
     parts = {formula.lhs: formula.rhs for formula in definitions}
     claimed = quotient.rhs.xreplace(parts)
-    mean_of_units = average(_inner(_Z, _A) ** 2 * _inner(_Z, _B) ** 2) / (var_u * var_v)
+    mean_of_units = average(_inner(_Z, _A) ** 2 * _inner(_Z, _B) ** 2) / (_VAR_U * _VAR_W)
     sums = set().union(*(part.atoms(sympy.Sum) for part in (whole, claimed, mean_of_units)))
     atoms = {part: sympy.Dummy(positive=True) for part in sums}
     same_mean = is_identity(parts[MEAN].xreplace(atoms), mean_of_units.xreplace(atoms))
-    same_ratio = is_identity(parts[RATIO_U].xreplace(atoms), (average(_inner(_Z, _A) ** 2) / var_u).xreplace(atoms))
+    same_ratio = is_identity(parts[RATIO_U].xreplace(atoms), (average(_inner(_Z, _A) ** 2) / _VAR_U).xreplace(atoms))
     return (
         quotient.lhs == form[0].lhs
         and same_mean
@@ -234,17 +237,17 @@ def _whitened() -> Formulas:
         return sympy.Sum(left[_J] * right[_J], (_J, 1, d))
 
     rows = (equal(_inner(_X, _U), _inner(_Z, _A)), equal(_inner(_X, _W), _inner(_Z, _B)))
-    lengths = (equal(var_u, product_of(_A, _A)), equal(var_v, product_of(_B, _B)))
-    return (*rows, *lengths, equal(cov_uv, product_of(_A, _B)))
+    lengths = (equal(_VAR_U, product_of(_A, _A)), equal(_VAR_W, product_of(_B, _B)))
+    return (*rows, *lengths, equal(_COV, product_of(_A, _B)))
 
 
 def _normalised() -> Formulas:
     """Write the mean and the two quotients in whitened inputs."""
     along_u, along_w = _inner(_Z, _A) ** 2, _inner(_Z, _B) ** 2
     return (
-        equal(MEAN, average(along_u * along_w) / (var_u * var_v)),
-        equal(RATIO_U, average(along_u) / var_u),
-        equal(RATIO_W, average(along_w) / var_v),
+        equal(MEAN, average(along_u * along_w) / (_VAR_U * _VAR_W)),
+        equal(RATIO_U, average(along_u) / _VAR_U),
+        equal(RATIO_W, average(along_w) / _VAR_W),
     )
 
 

@@ -274,7 +274,8 @@ def _remark() -> Step:
         "the same for every mean of variables with tails like exp(−√y), with a constant left open",
         StepStatus.CITED,
         Fact("general", (at_most(tails.ERROR, general),)),
-        None,
-        note="Kuchibhotla & Chakrabortty (2022), Theorem 3.1, at order 1/2; there without log n, here with constants",
+        tails.general_bound_illustrated,
+        note="Kuchibhotla & Chakrabortty (2022), Theorem 3.1, at order 1/2; there without log n, here with constants. "
+        "Illustration: 4000 means of 1, 10 and 100 fourth powers each reach less than ten times that at τ = 2, 4 and 6",
         remark=True,
     )
