@@ -1,108 +1,91 @@
-"""The proofs of Section 5 end in the statements' own bounds, and reject those of the controls."""
+"""The proofs of Section 5 and of Theorem 3.5 end in the statements' own bounds, and reject those of the controls."""
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
-from escape_mutants import MUTANTS, REJECTED
+import sympy
 
 import theory
-from theory._evaluate import evaluate
-from theory.catalogue import _second_moments as second
-from theory.catalogue import lemma_5_2_parameters as parameters
-from theory.catalogue import proposition_5_3 as p53
-from theory.catalogue import theorem_5_2 as t52
-from theory.catalogue import theorem_5_2_growth as growth
-from theory.catalogue import threshold_5_2 as threshold
+from theory import StepStatus
+from theory._facts import Fact
+from theory._proof import Step
 
-IDS = ["5.1", "5.2", "5.2-growth", "5.2-parameters", "5.2-threshold", "5.2-threshold-sharp", "5.3"]
-VALUES = {
-    "A1": 0.7,
-    "A2": 2.3,
-    "beta": 3.1,
-    "D": 0.4,
-    "lambda_k": 2.0,
-    "lambda_next": 0.5,
-    "R": 1.3,
-    "q": 0.8,
-    "t": 5.0,
-}
+IDS = ["3.5", "5.1", "5.2", "5.2-growth", "5.2-parameters", "5.2-threshold", "5.2-threshold-sharp", "5.3"]
+# What a control drops is a condition, of which the last step does not speak.
+OF_BOUNDS = [c.id for id in IDS for c in theory.statement(id).controls if set(c.changes) <= {"lower", "upper"}]
 
 
-def arguments(id: str, function) -> tuple:
-    (run,) = [
-        step.run
-        for step in theory.statement(id).proof.steps
-        if isinstance(step.run, partial) and step.run.func is function
-    ]
-    return run.args
+def last_step(id: str, formulas: tuple) -> theory.StepResult:
+    """Run the last step of a proof with another conclusion."""
+    proof = theory.statement(id).proof
+    step = proof.steps[-1]
+    return Step(step.title, step.status, Fact("other", formulas), step.check, step.uses).execute(proof.facts())
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_the_last_step_accepts_what_was_written_as_text(id):
+    statement = theory.statement(id)
+    again = {
+        field: theory.parse(statement.to_dict()[field], statement.symbols)
+        for field in ("lower", "upper")
+        if getattr(statement, field) is not None
+    }
+    assert last_step(id, statement.replace(**again).claim()).error == ""
+
+
+@pytest.mark.parametrize("control", OF_BOUNDS)
+def test_the_last_step_rejects_every_bound_of_a_control(control):
+    id = control.partition(":")[0]
+    (changed,) = [c.statement for c in theory.statement(id).controls if c.id == control]
+    result = last_step(id, changed.claim())
+    assert result.status is StepStatus.FAILED
+    assert result.error == "the check did not come out true"
+
+
+def test_all_controls_but_one_are_of_bounds():
+    ids = {control.id for id in IDS for control in theory.statement(id).controls}
+    assert ids - set(OF_BOUNDS) == {"3.5:no-dimension"}
+
+
+def test_a_dropped_condition_leaves_3_5_without_a_step():
+    """`3.5:no-dimension`: without the condition on the effective dimension Lemma C.4 cannot be used."""
+    proof = theory.statement("3.5").proof
+    (step,) = [step for step in proof.steps if step.gives.name == "constant"]
+    known = proof.facts()
+    assert step.execute(known).error == ""
+    assert "dimension, which nothing" in step.execute({k: v for k, v in known.items() if k != "dimension"}).error
 
 
 @pytest.mark.parametrize(
-    ("id", "function"),
+    ("before", "after"),
     [
-        ("5.1", second.noise_between),
-        ("5.2-growth", growth.loss_grows),
-        ("5.2-parameters", parameters.ratio_of_distances),
-        ("5.2-threshold", threshold.below_condition),
-        ("5.2-threshold-sharp", threshold.sandwich),
-        ("5.3", p53.geometric),
+        ("t < 1", "t < 0"),
+        ("t < 1", "t > 1"),
+        (">= 1, A1*S_Y/(S_X*(1 + A2))", ">= 1/2, A1*S_Y/(S_X*(1 + A2))"),
+        (">= 1, A1*S_Y/(S_X*(1 + A2))", "<= 1, A1*S_Y/(S_X*(1 + A2))"),
+        ("A1*S_Y/(S_X*(1 + A2))", "A1*S_Y/(S_X*(1 - A2))"),
+        ("A1*S_Y/(S_X*(1 + A2))", "1"),
+        ("sqrt(1 + 2/A1)", "sqrt(1 + 1/A1)"),
+        ("sqrt(1 + 2/A1)", "sqrt(1 + 2/A2)"),
+        ("beta <=", "beta >="),
+        ("max(0, ", "min(0, "),
+        ("t >= 1 + max", "t >= max"),
+        ("t >= 1 + max", "t < 1 + max"),
     ],
 )
-def test_proofs_speak_of_the_statements_own_bounds(id, function):
-    statement = theory.statement(id)
-    bounds = [bound for bound in (statement.lower, statement.upper) if bound is not None]
-    assert arguments(id, function) == tuple(bounds)
+def test_a_branch_of_5_2_with_another_condition_or_value_is_rejected(before, after):
+    statement = theory.statement("5.2")
+    text = statement.to_dict()["lower"]
+    assert before in text
+    assert last_step("5.2", statement.replace(lower=text.replace(before, after)).claim()).status is StepStatus.FAILED
 
 
-def test_the_cases_of_5_2_are_put_together_from_what_is_proved():
-    functions = (t52.first_case, t52.second_case, t52.doubling, t52.waiting_time)
-    proved = [arguments("5.2", function)[0] for function in functions]
-    assert theory.statement("5.2").lower == t52.lower_bound(*proved)
-
-
-def test_every_control_is_rejected_by_the_proof():
-    """But one: no step claims a lower bound on the threshold, which `5.2-threshold:necessary` adds."""
-    ids = {control.id for id in IDS for control in theory.statement(id).controls}
-    assert ids - set(REJECTED) == {"5.2-threshold:necessary"}
-    for id, steps in REJECTED.items():
-        used = {step.run.func for step in theory.statement(id.partition(":")[0]).proof.steps}
-        for function, index in steps:
-            assert function in used
-            wrong = theory.Step("mutant", theory.StepStatus.PROVED, partial(function, *MUTANTS[function][index]))
-            result = wrong.execute()
-            assert result.status is theory.StepStatus.FAILED
-            assert result.error == "the check did not come out true"
-
-
-@pytest.mark.parametrize("id", [id for id in REJECTED if not id.startswith("5.2:")])
-def test_what_is_rejected_is_the_controls_own_bound(id):
-    ((function, index),) = REJECTED[id]
-    (control,) = [c for c in theory.statement(id.partition(":")[0]).controls if c.id == id]
-    ((field, _),) = control.changes.items()
-    bound = float(evaluate(getattr(control.statement, field), VALUES))
-    rejected = [float(evaluate(argument, VALUES)) for argument in MUTANTS[function][index]]
-    assert any(bound == pytest.approx(value, rel=1e-12) for value in rejected)
-
-
-def test_the_controls_of_5_2_are_made_of_what_is_rejected():
-    by_name = {control.id: control.statement.lower for control in theory.statement("5.2").controls}
-    first, second_, beta, waiting = t52.FIRST, t52.SECOND, t52.LEAST_BETA, t52.WAITING
-    made = {
-        "5.2:factor": (MUTANTS[t52.first_case][0][0], MUTANTS[t52.second_case][0][0], beta, waiting),
-        "5.2:no-waiting": (first, second_, beta, MUTANTS[t52.waiting_time][0][0]),
-        "5.2:any-beta": (first, second_, MUTANTS[t52.doubling][0][0], waiting),
-    }
-    values = {"A1": 0.5, "A2": 2.0, "S_Y": 3.875}
-    for id, parts in made.items():
-        expected = t52.lower_bound(*parts)
-        for beta_, sharp, t in (
-            (3.0, 0.125, 1.0),
-            (3.0, 0.125, 2.0),
-            (1.0, 0.125, 3.0),
-            (1.0, 5.0, 1.0),
-            (1.0, 5.0, 0.0),
-        ):
-            at = {**values, "beta": beta_, "S_X": sharp, "t": t}
-            assert float(evaluate(by_name[id], at)) == pytest.approx(float(evaluate(expected, at)), rel=1e-12)
+def test_a_bound_of_5_2_that_is_no_distinction_of_two_cases_is_rejected():
+    statement = theory.statement("5.2")
+    (claim,) = statement.claim()
+    (value, condition), *_ = claim.lhs.args
+    odd = sympy.Piecewise(
+        (value, condition), (sympy.S.One, sympy.And(condition, statement.proof.facts()["doubling"][0]))
+    )
+    result = last_step("5.2", (sympy.LessThan(odd, claim.rhs, evaluate=False),))
+    assert "expected distinctions of two cases" in result.error

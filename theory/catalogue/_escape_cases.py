@@ -9,7 +9,7 @@ import sympy
 from sympy.core.relational import Relational
 
 from theory._facts import Fact, Formulas, at_least, at_most, below, same, shows
-from theory._inequalities import is_identity
+from theory._inequalities import is_identity, is_nonnegative
 from theory._proof import Step, StepStatus
 from theory.catalogue._directions import beta
 from theory.catalogue._escape_map import (
@@ -175,7 +175,8 @@ def amplified(conclusion: Formulas, ratio_map: Formulas, doubling: Formulas) -> 
     gain = share * case.rhs / sympy.cancel(case.lhs / SHARP_GAIN)
     image = _at_maximum(ratio_map[2].rhs, doubling[0].rhs, doubling[0].lhs).xreplace({SHARP_GAIN: gain})
     box = {FLAT_GAIN: (0, None), NOW: (0, None), share: (0, 1)}
-    return isinstance(case, sympy.LessThan) and claimed.lhs == 1 + NEXT and shows(claimed, box, {NEXT: image})
+    in_case = isinstance(case, sympy.LessThan) and is_nonnegative(gain, box)
+    return in_case and claimed.lhs == 1 + NEXT and shows(claimed, box, {NEXT: image})
 
 
 def _at_maximum(expression: sympy.Expr, largest: sympy.Expr, least: sympy.Expr) -> sympy.Expr:

@@ -13,7 +13,7 @@ from theory._facts import Fact, Formulas, at_least, at_most, same, shows
 from theory._inequalities import is_identity
 from theory._proof import Step, StepStatus
 from theory._symbols import named, quantity_symbol, symbol
-from theory.catalogue._escape_map import FLAT_GAIN, NEXT, NOW, SHARP_GAIN
+from theory.catalogue._escape_map import FLAT_GAIN, NEXT, NEXT_FROM_FLAT, NOW, SHARP_GAIN
 from theory.catalogue._second_moments import eta
 
 t = symbol("t")
@@ -83,7 +83,7 @@ def induction_steps() -> tuple[Step, ...]:
                 (at_least(t, waiting_from(FLAT_GAIN, SHARP_GAIN)), at_least(SHARP_GAIN * (1 + _BEFORE), 1)),
             ),
             reached,
-            ("growing", "waiting", "carried"),
+            ("growing", "waiting", "carried", "amplified"),
             "either c(1 + D) ≥ 1 at some step before, which is carried on, or D has grown for t − 1 steps",
         ),
     )
@@ -175,14 +175,15 @@ def waiting_time(conclusion: Formulas, doubling: Formulas) -> bool:
     return at_ends and sympy.expand(gain - _logarithm(FLAT_GAIN / 2)) == 0
 
 
-def reached(conclusion: Formulas, growing: Formulas, waiting: Formulas, carried: Formulas) -> bool:
+def reached(conclusion: Formulas, growing: Formulas, waiting: Formulas, carried: Formulas, amplified: Formulas) -> bool:
     """Put growth and waiting time together.
 
     Args:
         conclusion: the case, and c(1 + D_k(t − 1)) above a number.
         growing: 1 + D_k(s) above F(s), as long as the case of `carried` has not been reached.
         waiting: the case, and c F(t − 1) above that number.
-        carried: that once it has been reached it is at every later step.
+        carried: that once its case has been reached it is at every later step.
+        amplified: the other case, in which D grows.
 
     Returns:
         Whether c F(t − 1) is what has been waited for, and both ways of reaching it conclude the same.
@@ -192,7 +193,10 @@ def reached(conclusion: Formulas, growing: Formulas, waiting: Formulas, carried:
     by_growth = at_least(claimed.lhs.xreplace(grown), claimed.rhs)
     later = carried[-1]
     by_carrying = at_least(later.lhs.xreplace({NEXT: _BEFORE}), later.rhs)
-    return same((case, by_growth), waiting) and same((claimed,), (by_carrying,)) and growing[0].lhs == 1 + NOW
+    either = same(amplified[:1], (at_most(carried[0].lhs, carried[0].rhs),))
+    return (
+        either and same((case, by_growth), waiting) and same((claimed,), (by_carrying,)) and growing[0].lhs == 1 + NOW
+    )
 
 
 def cases_together(
@@ -235,6 +239,10 @@ def cases_together(
     ]
     known = [([own(condition) for condition in conditions], own(bound)) for conditions, bound in proved]
     links = same(reached[1:], (at_least(carried[0].lhs.xreplace({NOW: _BEFORE}), carried[0].rhs),))
+    # Where X = 0 the same bounds hold.
+    links &= all(
+        same((alone,), (at_most(bound.lhs, NEXT_FROM_FLAT),)) for bound, alone in (large_step[1:], carried[1:3])
+    )
     links &= (claimed.rhs, total.lhs.has(eta**2)) == (RATIO, True) and isinstance(claimed, sympy.LessThan)
 
     def covered(conditions: list[Relational], value: sympy.Expr) -> bool:

@@ -238,6 +238,7 @@ def ratio_map(conclusion: Formulas, flat_part: Formulas, sharp_part: Formulas, d
     from_nothing = shows(from_flat, {more: (0, None)}, values | {NEXT_FROM_FLAT: alone + more})
     named_first = (gain_flat.lhs, gain_sharp.lhs, drift[0].lhs) == (FLAT_GAIN, SHARP_GAIN, _DRIFT)
     exact = is_identity(from_flat.rhs.xreplace(values), alone)
+    named_first &= (flat_part[2].lhs, sharp_part[2].lhs) == (_NEXT_Y, _NEXT_X)
     return named_first and exact and from_nothing and shows(ratio, box, values)
 
 

@@ -146,14 +146,14 @@ def one_step(conclusion: Formulas) -> bool:
     u, w = (sympy.Matrix(sympy.symbols(f"{name}0:2", real=True)) for name in "uw")
     along_u, along_w = list(X * u), list(X * w)
     slopes = [a * r for a, r in zip(along_u, along_w, strict=True)]
-    values = {
-        PART: u.dot(w),
+    definitions = {
         _NEXT_SQUARE: sum((u.dot(w) - eta * slope) ** 2 for slope in slopes) / 2,
         _VARIANCE: sum((slope - sum(slopes) / 2) ** 2 for slope in slopes) / 2,
     }
-    written = [equal(formula.lhs, at_samples(formula.rhs, along_u, along_w)) for formula in conclusion]
+    at_inputs = {PART: u.dot(w), _VARIANCE: definitions[_VARIANCE]}
+    written = {formula.lhs: at_samples(formula.rhs, along_u, along_w).xreplace(at_inputs) for formula in conclusion}
     named_first = (variance.lhs, mean.lhs) == (_VARIANCE, _NEXT_SQUARE)
-    return named_first and all(shows(formula, {}, values) for formula in written)
+    return named_first and all((definitions[part] - side).expand() == 0 for part, side in written.items())
 
 
 def noise_between(conclusion: Formulas, alignment: Formulas) -> bool:

@@ -44,6 +44,7 @@ from theory.catalogue._directions import (
 )
 from theory.catalogue._second_moments import (
     A1,
+    A2,
     ALIGNMENT,
     AMPLITUDES,
     CONSTANTS,
@@ -188,6 +189,7 @@ def growth_from_loss(conclusion: Formulas, loss: Formulas, step_size: Formulas) 
     squared = step.rhs / (sharp + flat)
     follows_from = (least.rhs / LOSS).xreplace({eta**2: squared})
     more = sympy.Symbol("more", positive=True)
-    above = shows(claimed, {more: (0, None)}, {loss_growth: follows_from + more})
+    box = dict.fromkeys((A1, A2, beta, more), (0, None))
+    above = shows(claimed, box, {loss_growth: follows_from + more})
     named = is_identity(step.lhs, eta**2 * (sharp + flat)) and (least.lhs, claimed.rhs) == (_NEXT_LOSS, loss_growth)
     return named and above and is_identity(claimed.lhs, follows_from)
