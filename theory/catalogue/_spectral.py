@@ -24,8 +24,8 @@ _PRODUCT = named("curved_product", r"\langle N, GM + MG \rangle", real=True)
 _RANK_ONE = named("rank_one_image", r"\langle uu^\top, T_\eta(ww^\top) \rangle", real=True)
 _MEAN = named("image_of_difference", r"\langle V, T_\eta V \rangle", real=True)
 _ABSOLUTE = named("image_of_absolute_value", r"\langle |V|, T_\eta |V| \rangle", real=True)
-QUOTIENT = named("rayleigh_quotient", r"\rho_V(\eta)", real=True)
-_PART_QUOTIENT = named("rayleigh_quotient_at_part", r"\rho_V(a\eta)", real=True)
+QUOTIENT = named("quotient_at_step", r"\rho_V(\eta)", real=True)
+_PART_QUOTIENT = named("quotient_at_part_of_step", r"\rho_V(a\eta)", real=True)
 _SLOPE = named("curved_length", r"\langle V, GV \rangle", positive=True)
 
 
