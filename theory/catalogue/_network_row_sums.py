@@ -47,13 +47,13 @@ def network_steps() -> tuple[Step, ...]:
             "f for any differentiable σ; two neurons, two symbolic inputs in two dimensions",
         ),
         Step(
-            "α⁴ c (xᵢ·xⱼ)² ≤ Kᵢⱼ² ≤ β⁴ c (xᵢ·xⱼ)² with c = (Σ vₖ²)²",
+            "α⁴ c² (xᵢ·xⱼ)² ≤ Kᵢⱼ² ≤ β⁴ c² (xᵢ·xⱼ)² with c = Σ vₖ²",
             proved,
             Fact(
                 "entries",
                 (
-                    equal(SCALE, over_neurons(_OUTER[_N] ** 2) ** 2),
-                    *between(alpha**4 * SCALE * _P**2, _K**2, beta**4 * SCALE * _P**2),
+                    equal(SCALE, over_neurons(_OUTER[_N] ** 2)),
+                    *between(alpha**4 * SCALE**2 * _P**2, _K**2, beta**4 * SCALE**2 * _P**2),
                 ),
             ),
             entries_between,
@@ -61,9 +61,9 @@ def network_steps() -> tuple[Step, ...]:
             "two neurons with any slopes in [α, β] at the two inputs; the sum has the same form for any number",
         ),
         Step(
-            "α⁴ c pᵢ ≤ aᵢ ≤ β⁴ c pᵢ for the row sums a of K∘K and p of XXᵀ∘XXᵀ",
+            "α⁴ c² pᵢ ≤ aᵢ ≤ β⁴ c² pᵢ for the row sums a of K∘K and p of XXᵀ∘XXᵀ",
             proved,
-            Fact("network row sums", between(alpha**4 * SCALE * LINEAR_ROW, ROW, beta**4 * SCALE * LINEAR_ROW)),
+            Fact("network row sums", between(alpha**4 * SCALE**2 * LINEAR_ROW, ROW, beta**4 * SCALE**2 * LINEAR_ROW)),
             row_sums_between,
             ("entries",),
             "the same c for every row; three symbolic entries, the sum has the same form for any number",
@@ -127,7 +127,7 @@ def entries_between(conclusion: Formulas, gram: Formulas) -> bool:
     """Bound the square of P Σ vₖ² s s' for slopes s and s' in [α, β].
 
     Args:
-        conclusion: what c is, and Kᵢⱼ² between two multiples of c Pᵢⱼ².
+        conclusion: what c is, and Kᵢⱼ² between two multiples of c² Pᵢⱼ².
         gram: an entry of the Gram matrix.
 
     Returns:
@@ -148,10 +148,10 @@ def entries_between(conclusion: Formulas, gram: Formulas) -> bool:
 
 
 def row_sums_between(conclusion: Formulas, entries: Formulas) -> bool:
-    """Bound a row sum of numbers that lie between two multiples of c Pᵢⱼ².
+    """Bound a row sum of numbers that lie between two multiples of c² Pᵢⱼ².
 
     Args:
-        conclusion: aᵢ between two multiples of c pᵢ.
+        conclusion: aᵢ between two multiples of c² pᵢ.
         entries: what c is, and Kᵢⱼ² between those multiples.
 
     Returns:

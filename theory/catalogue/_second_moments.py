@@ -35,6 +35,7 @@ _INDEX = sympy.Symbol("i", integer=True, positive=True)
 _COUNT = symbol("n")
 ALONG_U, ALONG_W = (sympy.IndexedBase(letter, real=True)[_INDEX] for letter in "ar")
 PART = named("part", r"\langle u, w \rangle", real=True)
+_GRADIENT = named("gradient_along", r"\langle u, Gw \rangle", real=True)
 _NEXT_SQUARE = named("next_square", r"\mathbb{E}\langle u, w' \rangle^2", positive=True)
 _VARIANCE = named("variance_along", r"u^\top \Sigma u", positive=True)
 
@@ -60,16 +61,19 @@ def dynamics_steps() -> tuple[Step, ...]:
         The steps, in order.
     """
     proved = StepStatus.PROVED
-    gradient = samples(ALONG_U * ALONG_W) / _COUNT
-    variance = samples(ALONG_U**2 * ALONG_W**2) / _COUNT - gradient**2
+    variance = samples(ALONG_U**2 * ALONG_W**2) / _COUNT - _GRADIENT**2
     after = (1 - eta * CURVATURE) ** 2
     return (
         Step(
-            "E⟨u, w'⟩² = ⟨u, (I − ηG)w⟩² + η² uᵀΣu, given w",
+            "E⟨u, w'⟩² = (⟨u, w⟩ − η⟨u, Gw⟩)² + η² uᵀΣu, given w",
             proved,
             Fact(
                 "one step",
-                (equal(_VARIANCE, variance), equal(_NEXT_SQUARE, (PART - eta * gradient) ** 2 + eta**2 * _VARIANCE)),
+                (
+                    equal(_GRADIENT, samples(ALONG_U * ALONG_W) / _COUNT),
+                    equal(_VARIANCE, variance),
+                    equal(_NEXT_SQUARE, (PART - eta * _GRADIENT) ** 2 + eta**2 * _VARIANCE),
+                ),
             ),
             one_step,
             note="the mean over the samples of ⟨u, w − η x⟨x, w⟩⟩² with aᵢ = ⟨u, xᵢ⟩ and rᵢ = ⟨w, xᵢ⟩. Two symbolic "
@@ -136,23 +140,23 @@ def one_step(conclusion: Formulas) -> bool:
     """Compare the mean of ⟨u, w − η x⟨x, w⟩⟩² over two samples with drift and noise.
 
     Args:
-        conclusion: uᵀΣu, and the mean.
+        conclusion: ⟨u, Gw⟩, uᵀΣu, and the mean.
 
     Returns:
-        Whether both are what their definitions give.
+        Whether all are what their definitions give.
     """
-    variance, mean = conclusion
     X = sympy.Matrix(2, 2, lambda i, j: sympy.Symbol(f"x{i}{j}", real=True))
     u, w = (sympy.Matrix(sympy.symbols(f"{name}0:2", real=True)) for name in "uw")
     along_u, along_w = list(X * u), list(X * w)
     slopes = [a * r for a, r in zip(along_u, along_w, strict=True)]
     definitions = {
+        _GRADIENT: (u.T * (X.T * X) * w)[0] / 2,
         _NEXT_SQUARE: sum((u.dot(w) - eta * slope) ** 2 for slope in slopes) / 2,
         _VARIANCE: sum((slope - sum(slopes) / 2) ** 2 for slope in slopes) / 2,
     }
-    at_inputs = {PART: u.dot(w), _VARIANCE: definitions[_VARIANCE]}
+    at_inputs = {PART: u.dot(w), **{part: definitions[part] for part in (_GRADIENT, _VARIANCE)}}
     written = {formula.lhs: at_samples(formula.rhs, along_u, along_w).xreplace(at_inputs) for formula in conclusion}
-    named_first = (variance.lhs, mean.lhs) == (_VARIANCE, _NEXT_SQUARE)
+    named_first = tuple(written) == (_GRADIENT, _VARIANCE, _NEXT_SQUARE)
     return named_first and all((definitions[part] - side).expand() == 0 for part, side in written.items())
 
 
@@ -192,8 +196,7 @@ def second_moment(conclusion: Formulas, one_step: Formulas, noise: Formulas) -> 
     """
     claimed, *bounds = conclusion
     parts, weights, variances = (sympy.symbols(f"{letter}0:2", positive=True) for letter in "wpv")
-    eigen = {samples(ALONG_U * ALONG_W): _COUNT * CURVATURE * PART}
-    given = one_step[1].rhs.xreplace(eigen)
+    given = one_step[-1].rhs.xreplace({_GRADIENT: CURVATURE * PART})
     after = sum(
         p * given.xreplace({PART: part, _VARIANCE: v}) for part, p, v in zip(parts, weights, variances, strict=True)
     )

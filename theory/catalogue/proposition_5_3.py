@@ -309,9 +309,10 @@ def flat_is_slower(conclusion: Formulas, rate: Formulas) -> bool:
     """
     case, claimed = conclusion
     share = sympy.Symbol("share", positive=True)
-    same_rate = is_identity(claimed.rhs, rate[0].rhs)
+    same_rate = (rate[0].lhs.xreplace({_SHARPEST: CURVATURE}), rate[0].rhs) == claimed.args
+    in_case = isinstance(case, sympy.StrictLessThan) and case.rhs == beta
     box = {beta: (case.lhs, None), share: (0, 1)}
-    return same_rate and case.rhs == beta and shows(claimed, box, {eta: beta / CURVATURE * share})
+    return same_rate and in_case and shows(claimed, box, {eta: beta / CURVATURE * share})
 
 
 def geometric(conclusion: Formulas, flat_part: Formulas, sharp_part: Formulas) -> bool:

@@ -129,10 +129,10 @@ def _bound_steps() -> tuple[Step, ...]:
     """List the steps from the spread of the linear model's row sums to the bounds."""
     proved = StepStatus.PROVED
     up, down = (beta / alpha) ** 4, (alpha / beta) ** 4
-    scale = SCALE * _EXPECTED
+    scale = SCALE**2 * _EXPECTED
     return (
         Step(
-            "α⁴(1 − t) cA ≤ aᵢ ≤ β⁴(1 + t) cA for all i",
+            "α⁴(1 − t) c²A ≤ aᵢ ≤ β⁴(1 + t) c²A for all i",
             proved,
             Fact("network spread", between(alpha**4 * (1 - T) * scale, ROW, beta**4 * (1 + T) * scale)),
             spread_of_network,
@@ -173,7 +173,7 @@ def spread_of_network(conclusion: Formulas, network: Formulas, row_sums: Formula
     """Put the spread of the linear model's row sums into the bounds on the network's.
 
     Args:
-        conclusion: the network's row sums between two numbers, in units of cA.
+        conclusion: the network's row sums between two numbers, in units of c²A.
         network: the same between two multiples of the linear model's.
         row_sums: those within 1 ± t, in units of A.
 
@@ -197,7 +197,7 @@ def quotient_between(conclusion: Formulas, means: Formulas, spread: Formulas) ->
     Args:
         conclusion: the bounds, in t, α and β.
         means: μ as a quotient of means, and the means between the extremes.
-        spread: what is averaged between two numbers, in units of cA.
+        spread: what is averaged between two numbers, in units of c²A.
 
     Returns:
         Whether both bounds hold for 0 < t < 1 and 0 < α ≤ β.

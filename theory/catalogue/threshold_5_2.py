@@ -254,6 +254,9 @@ def below_condition(conclusion: Formulas, no_growth: Formulas, growth: Formulas)
     box = {A1: (0, None), A2: (0, None), more: (0, None)}
 
     def too_large(bound: sympy.Expr) -> bool:
+        # Only a positive bound is exceeded where its square is.
+        if not bound.xreplace({A1: sympy.Dummy(positive=True), A2: sympy.Dummy(positive=True)}).is_positive:
+            return False
         grown = least.lhs.xreplace({beta: sympy.sqrt(bound**2 + more)})
         return is_positive(grown - no_growth[0].rhs, box)
 
@@ -343,7 +346,7 @@ def rises(conclusion: Formulas, total: Formulas) -> bool:
     term = total[0].rhs.function.xreplace({CURVATURES: CURVATURE})
     values = {eta: x / CURVATURE, _LARGER: (x + share * (2 - x)) / CURVATURE}
     box = {x: (0, 2), share: (0, 1), CURVATURE: (0, None)}
-    known = claimed.lhs == term and claimed.rhs == term.xreplace({eta: _LARGER})
+    known = case.args == (eta, _LARGER) and claimed.args == (term, term.xreplace({eta: _LARGER}))
     return known and shows(case, box, values) and shows(claimed, box, values)
 
 
@@ -371,7 +374,8 @@ def sandwich(conclusion: Formulas, total: Formulas, moments: Formulas, below_two
     # Divided by the sum with the alignments, which is one, h does not change.
     values = {THRESHOLD_SUM: plain / weighted * total[1].rhs, **WITH_GAP}
     box = {**AMPLITUDES, **dict.fromkeys(terms, (0, None)), **dict.fromkeys(shares, (0, 1))}
-    return total[0].lhs == THRESHOLD_SUM and all(shows(formula, box, values) for formula in conclusion)
+    known = total[0].lhs == conclusion[0].rhs == conclusion[1].lhs == THRESHOLD_SUM
+    return known and all(shows(formula, box, values) for formula in conclusion)
 
 
 def _term(step: sympy.Expr) -> sympy.Expr:
