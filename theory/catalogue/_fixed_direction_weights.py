@@ -114,7 +114,8 @@ def square_cut(conclusion: Formulas, lemma: Formulas, shares: Formulas, logarith
     lowest = sympy.Rational(7, 5)
     values = {FROBENIUS: sympy.S.One, OPERATOR: sympy.S.One, delta: shares[1].rhs}
     bound = 1 + upper_tail(lemma).xreplace(values).xreplace({second.rhs: root**2})
-    within = second.lhs == least.lhs == SAMPLE_LOG and bool(lowest**2 <= least.rhs)
+    pinned = conclusion[0].lhs == SQUARE and second.lhs == least.lhs == SAMPLE_LOG
+    within = pinned and bool(lowest**2 <= least.rhs)
     return within and shows(conclusion[0], {root: (lowest, None)}, {SQUARE: bound, SAMPLE_LOG: root**2})
 
 
@@ -163,7 +164,9 @@ def fourth_powers(conclusion: Formulas, along: Formulas, scale: Formulas, small:
     share = sympy.Symbol("share", positive=True)
     largest = 3 + along[0].rhs.xreplace({ROOT: share * scale[2].rhs}).xreplace({SCALE: small[0].rhs})
     pinned = along[0].lhs == ALONG and scale[2].lhs == ROOT and small[0].lhs == SCALE
-    return pinned and shows(conclusion[0], {eps: (0, 1), share: (0, 1)}, {FOURTH: largest})
+    return (
+        conclusion[0].lhs == FOURTH and pinned and shows(conclusion[0], {eps: (0, 1), share: (0, 1)}, {FOURTH: largest})
+    )
 
 
 def mean_square(conclusion: Formulas, lemma: Formulas, shares: Formulas, logarithms: Formulas, scale: Formulas) -> bool:

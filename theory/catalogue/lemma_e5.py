@@ -146,4 +146,8 @@ def error_from_blocks(
         blocks[0].rhs.xreplace({LARGER: block.rhs, CROSS: cross[0].rhs}).xreplace(at_scale[0]).xreplace(at_scale[1])
         for block in (along[0], across[0])
     ]
-    return pinned and blocks[0].lhs == ERROR and all(shows(conclusion[0], box, {ERROR: total}) for total in sums)
+    return (
+        pinned
+        and conclusion[0].lhs == blocks[0].lhs == ERROR
+        and all(shows(conclusion[0], box, {ERROR: total}) for total in sums)
+    )

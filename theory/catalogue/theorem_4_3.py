@@ -11,7 +11,8 @@ Statement:
 
 Guarantee:
     With probability at least 1 − δ over the inputs. Theorem 4.3 of Wang & Wu, arXiv 2310.00692; the surviving proof
-    rests on Lemma 17 of Cai et al. (2022).
+    rests on Lemma 17 of Cai et al. (2022), the one below on Lemma E.5, whose constants are explicit, and so are C₁ and
+    C₂ in terms of them.
 
 Provenance:
     [R], corrected. The reconstruction in docs/theory.md has n ≥ C₂(ε) log(K/δ) as its second condition, and that is
