@@ -33,6 +33,9 @@ OBSERVATIONS = ("digits",)
 ON_REQUEST = ("cifar-alignment", "cifar-escape")
 """Observations that need CIFAR-10 and are judged only where they are asked for by name."""
 
+LIKE = 0.4
+"""Likeness from which on an id is suggested in place of an unknown one."""
+
 
 def claim_ids() -> list[str]:
     """List the claims that are judged where none is named.
@@ -64,8 +67,8 @@ def check(claim: str | theory.Statement) -> None:
     """
     identifier = claim if isinstance(claim, str) else claim.base
     if identifier not in known_ids():
-        near = difflib.get_close_matches(identifier, known_ids(), n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        near = _nearest(identifier)
+        hint = f"did you mean {near!r}? " if near else ""
         raise VerifyError(f"claim: expected one of {', '.join(known_ids())}, got {identifier!r}; {hint}".rstrip("; "))
     if identifier in ON_REQUEST:
         from verify.image_networks import require_images
@@ -73,6 +76,16 @@ def check(claim: str | theory.Statement) -> None:
         require_images()
     if not isinstance(claim, str):
         _check_statement(claim)
+
+
+def _nearest(identifier: str) -> str:
+    """Find the claim whose id is most like a given text, of equal ones the one that begins as it does; or nothing."""
+
+    def likeness(name: str) -> tuple[float, int]:
+        ratio = difflib.SequenceMatcher(None, name, identifier).ratio()
+        return ratio, int(name[:1] == identifier[:1])
+
+    return max((name for name in known_ids() if likeness(name)[0] >= LIKE), key=likeness, default="")
 
 
 def judge(claim: str | theory.Statement, context: Context) -> tuple[Verdict, list[Verdict], pd.DataFrame]:
