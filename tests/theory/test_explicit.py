@@ -57,6 +57,53 @@ def test_laurent_massart_is_the_formula(n, spectrum):
     assert bounds(n, spectrum, 0.1, "laurent-massart")[:2] == pytest.approx(by_section_5(n, spectrum, 0.1), rel=1e-12)
 
 
+@pytest.mark.parametrize(("n", "d"), [(2, 50), (80, 120), (4000, 30)])
+def test_the_sharp_interval_of_equal_eigenvalues_is_its_formula(n, d):
+    """4n events by exact quantiles, and Cantelli's inequality for the mean, with the best of the shares of δ."""
+    delta, found = 0.1, []
+    expected = d**2 + (n + 1) * d
+    square = 48 * d + 40 * d**2 + 8 * d**3
+    variance = (square + 4 * (n - 1) * (8 * d + 4 * d**2) + 2 * (n - 1) * (2 * d**2 + 6 * d)) / n
+    variance += 8 * (n - 1) * (n - 2) * d / n
+    for share in (0.0, 0.05, 0.2, 0.4):
+        p = (1 - share) * delta / (4 * n)
+        low, high = (
+            r**2 + r * q
+            for r, q in (
+                (2 * special.gammaincinv(d / 2, p), 2 * special.gammaincinv((n - 1) / 2, p)),
+                (2 * special.gammainccinv(d / 2, p), 2 * special.gammainccinv((n - 1) / 2, p)),
+            )
+        )
+        reach = math.sqrt(variance * (2 / (share * delta) - 1)) if share else math.inf
+        found.append((low / min(high, expected + reach), high / max(low, expected - reach)))
+    best = min(found, key=lambda ends: ends[1] / ends[0])
+    assert bounds(n, np.ones(d), delta)[:2] == pytest.approx(best, rel=1e-9)
+
+
+@pytest.mark.parametrize("n", [2, 60, 3000])
+def test_unequal_eigenvalues_have_six_events_a_sample(n):
+    """With the extremes as bounds of the mean, and Chernoff's bound on a grid of tilts, the interval is wider."""
+    spectrum, delta = np.array([1.0] * 40 + [0.6] * 60), 0.1
+    t = math.log(6 * n / delta)
+    tilts = np.geomspace(1e-4, 0.4999, 4000)
+
+    def ends(values: np.ndarray) -> tuple[float, float]:
+        above = -0.5 * np.log1p(-2 * tilts[:, None] * values).sum(axis=1)
+        # Below, every positive tilt is allowed.
+        wide = tilts * 100
+        below = 0.5 * np.log1p(2 * wide[:, None] * values).sum(axis=1)
+        return max(0.0, ((below - t) / wide).max()), ((t + above) / tilts).min()
+
+    chi = [2 * float(f((n - 1) / 2, math.exp(-t))) for f in (special.gammaincinv, special.gammainccinv)]
+    low, high = (a**2 + b * c for a, b, c in zip(ends(spectrum), ends(spectrum**2), chi, strict=True))
+    rows = _explicit._row_sums(float(n), weights_of(spectrum), t, sharply=True)
+    assert rows == pytest.approx((low, high), rel=1e-3)
+    found = bounds(n, spectrum, delta)
+    assert low / high <= found.lower * (1 + 1e-3)
+    assert found.upper <= high / low * (1 + 1e-3)
+    assert found.lower < 1 - (1 - low / high) / 4
+
+
 def tail_of_pairs(values: np.ndarray, x: float) -> float:
     """P(Σ λⱼ(ξ²+ξ'²) > x), exact: a sum of exponential variables of distinct means 2λⱼ."""
     shares = [np.prod([v / (v - w) for w in values if w != v]) for v in values]

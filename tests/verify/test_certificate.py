@@ -191,13 +191,13 @@ def test_refusals(changes, message):
 
 
 def test_the_command_prints_a_table_json_or_a_line(command, tmp_path):
-    arguments = ("certificate", "--n", "60", "--spectrum", "power-law", "--d", "4", "--draws", "1")
+    arguments = ("certificate", "--n", "60", "--spectrum", "power-law", "--d", "2", "--draws", "1")
     code, out, err = command(*arguments)
     assert (code, err) == (0, "")
     assert "bounds at ε = 0.5" in out and "\n3.3: " in out
     code, out, err = command(*arguments, "--json")
     described = json.loads(out)
-    made = verify.certificate(60, simulate.power_law(4, 0.5), 0.5, 0.05, draws=1)
+    made = verify.certificate(60, simulate.power_law(2, 0.5), 0.5, 0.05, draws=1)
     assert (code, described) == (0, made.to_dict())
     code, out, _ = command(*arguments, "--quiet")
     assert (code, out.count("\n")) == (0, 1)
