@@ -70,4 +70,6 @@ def _coefficients(expression: sympy.Expr, box: Box) -> tuple[list[sympy.Expr], l
         to_slack[variable] = low + slack if high is None else low + (high - low) * slack / (1 + slack)
     ratio = sympy.together(sympy.sympify(expression).xreplace(to_slack))
     numerator, denominator = sympy.fraction(sympy.cancel(ratio))
+    if not slacks:
+        return [numerator], [denominator]
     return sympy.Poly(numerator, *slacks).coeffs(), sympy.Poly(denominator, *slacks).coeffs()

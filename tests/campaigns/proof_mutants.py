@@ -35,6 +35,7 @@ from verify.environment import describe
 
 POINTS, ENOUGH = 4000, 20
 WEAKER = "true wherever the original is"
+LARGER = "a larger constant asks for more"
 
 
 def explained(mutant: Mutant, seed: int) -> str:
@@ -49,6 +50,8 @@ def explained(mutant: Mutant, seed: int) -> str:
     """
     if implied(mutant.original, mutant.changed, seed):
         return WEAKER
+    if larger_constant(mutant, seed):
+        return LARGER
     return REASONS.get((mutant.id, mutant.fact, str(mutant.changed)), "")
 
 
@@ -64,18 +67,49 @@ def implied(original: Relational, changed: Relational, seed: int) -> bool:
         Whether it does at every point where the premise holds, of which there must be enough. Sums over indexed
         entries are not evaluated, and never implied.
     """
-    symbols = sorted(original.free_symbols | changed.free_symbols, key=str)
     if isinstance(original, sympy.Equality) or any(r.has(sympy.Sum, sympy.Indexed) for r in (original, changed)):
         return False
-    rng = np.random.default_rng(seed)
-    points = [np.where(rng.random(POINTS) < 0.5, rng.random(POINTS), 10 ** rng.uniform(-3, 3, POINTS)) for _ in symbols]
-    signs = [1.0 if s.is_nonnegative else rng.choice([-1.0, 1.0], POINTS) for s in symbols]
-    values = [sign * point for sign, point in zip(signs, points, strict=True)]
-    with np.errstate(all="ignore"):
-        holds, also = (
-            np.broadcast_to(sympy.lambdify(symbols, r, "numpy")(*values), POINTS) for r in (original, changed)
-        )
+    holds, also = at_points([original, changed], seed)
     return int(holds.sum()) >= ENOUGH and bool(also[holds].all())
+
+
+def larger_constant(mutant: Mutant, seed: int) -> bool:
+    """Say whether a mutant is a constant of the conditions that is nowhere smaller than the proof's.
+
+    Args:
+        mutant: a survivor.
+        seed: what fixes the points.
+
+    Returns:
+        Whether it is, at random points of ε.
+    """
+    if mutant.fact != "constant" or mutant.original.lhs != mutant.changed.lhs:
+        return False
+    (larger,) = at_points([sympy.GreaterThan(mutant.changed.rhs, mutant.original.rhs, evaluate=False)], seed)
+    return bool(larger.all())
+
+
+def at_points(relations: Sequence[Relational], seed: int) -> list[np.ndarray]:
+    """Evaluate relations at random points, the same for all.
+
+    Args:
+        relations: relations without sums.
+        seed: what fixes the points.
+
+    Returns:
+        For each relation where it holds, shape (number of points,). Symbols that may be negative take both signs; ε and
+        δ lie between 0 and 1, others there or anywhere between 10⁻³ and 10³.
+    """
+    symbols = sorted(set().union(*(relation.free_symbols for relation in relations)), key=str)
+    rng = np.random.default_rng(seed)
+    values = []
+    for name in symbols:
+        near = (rng.random(POINTS) < 0.5) | (str(name) in {"eps", "delta"})
+        size = np.where(near, rng.random(POINTS), 10 ** rng.uniform(-3, 3, POINTS))
+        values.append(size if name.is_nonnegative else size * rng.choice([-1.0, 1.0], POINTS))
+    with np.errstate(all="ignore"):
+        results = [sympy.lambdify(symbols, relation, "numpy")(*values) for relation in relations]
+    return [np.array(np.broadcast_to(result, POINTS), dtype=bool) for result in results]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -120,8 +154,8 @@ def _summary(table: pd.DataFrame, open_: int, seconds: float) -> dict[str, objec
         "rejected by their step": int((table.rejected == "by its step").sum()),
         "rejected further down": int((table.rejected == "further down").sum()),
         "survivors": int((table.rejected == "").sum()),
-        "survivors that are weaker conclusions": int((table.reason == WEAKER).sum()),
-        "survivors with a reason": int(((table.reason != "") & (table.reason != WEAKER)).sum()),
+        "survivors that are weaker conclusions": int(table.reason.isin([WEAKER, LARGER]).sum()),
+        "survivors with a reason": int((~table.reason.isin(["", WEAKER, LARGER])).sum()),
         "not explained": open_,
         "steps": int(table.groupby(["id", "fact"]).ngroups),
         "seconds": round(seconds, 1),

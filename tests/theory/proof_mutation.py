@@ -8,6 +8,7 @@ mutated one concludes. A mutant that is rejected by neither survives. Run as a p
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -170,7 +171,9 @@ def _below(node: sympy.Basic) -> Iterator[tuple[str, sympy.Basic]]:
     changeable = node.args[:1] if isinstance(node, sympy.Sum) else node.args
     for position, argument in enumerate(changeable):
         for kind, other in _places(argument):
-            yield kind, node.func(*node.args[:position], other, *node.args[position + 1 :])
+            # The logarithm of a negative number has no place in a maximum.
+            with contextlib.suppress(ValueError):
+                yield kind, node.func(*node.args[:position], other, *node.args[position + 1 :])
 
 
 def main(ids: list[str]) -> int:

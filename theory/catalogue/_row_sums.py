@@ -20,7 +20,7 @@ eps, delta, n = (symbol(name) for name in ("eps", "delta", "n"))
 CONDITION = sympy.log(n / delta) / eps**2
 EXPLICIT = 9 * FACTOR
 ROW_SUM = quantity_symbol("row_sum")
-# How far the row sums may lie from their expectation, relative to it.
+# How far the row sums may lie from A, relative to it.
 T = sympy.Symbol("t", positive=True)
 
 
@@ -53,7 +53,7 @@ def spread_steps() -> tuple[Step, ...]:
             Fact("row sums", between(1 - T, ROW_SUM, 1 + T)),
             lemma_at_spread,
             ("C.4", "constant"),
-            "Lemma C.4 at t in place of ε; A is the expected row sum, and row_sum is any aᵢ/A",
+            "Lemma C.4 at t in place of ε; A is that of Lemma C.4, and row_sum is any aᵢ/A",
         ),
     )
 
@@ -110,7 +110,7 @@ def lemma_at_spread(conclusion: Formulas, lemma: Formulas, constant: Formulas) -
     """Take Lemma C.4 at t in place of ε.
 
     Args:
-        conclusion: the row sums, in units of their expectation, within 1 ± t.
+        conclusion: the row sums, in units of A, within 1 ± t.
         lemma: the same within 1 ± ε.
         constant: the constant for which its conditions are met.
 

@@ -271,7 +271,7 @@ def quotient_between(conclusion: Formulas, means: Formulas, row_sums: Formulas) 
     Args:
         conclusion: the bounds, in t.
         means: μ as a quotient of means, and the means between the extremes.
-        row_sums: the values between 1 − t and 1 + t, in units of their expectation.
+        row_sums: the values between 1 − t and 1 + t, in units of A.
 
     Returns:
         Whether both bounds hold for 0 < t < 1.

@@ -45,7 +45,7 @@ from theory.catalogue._row_sums import CONDITION, ROW_SUM, T, spread_steps
 eps, delta, n = (symbol(name) for name in ("eps", "delta", "n"))
 MU = quantity_symbol("mu_two_layer")
 
-# The expected row sum of the linear model, and the limits of μ for orthogonal inputs.
+# A of Lemma C.4, and the limits of μ for orthogonal inputs.
 _EXPECTED, _HIGHEST, _LOWEST = (sympy.Symbol(letter, positive=True) for letter in "AHL")
 
 LOWER = (alpha / beta) ** 4 * linear.LOWER
