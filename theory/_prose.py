@@ -31,7 +31,8 @@ _TYPOGRAPHY |= {"ø": r"\o{}", "Ø": r"\O{}", "ł": r"\l{}", "ı": r"\i{}", "\u2
 _LETTER_ACCENTS = {"\u0300": r"\`", "\u0301": r"\'", "\u0308": r"\"", "\u030a": r"\r", "\u030c": r"\v"}
 _LETTER_ACCENTS |= {"\u0327": r"\c", "\u0307": r"\."}
 _FORMULA_ACCENTS = {"\u0302": r"\hat", "\u0303": r"\tilde", "\u0304": r"\bar"}
-_SHIFT = re.compile(r"([\^_])\{([^{}]*)\}")
+# In braces, in parentheses, or an exponent of one character.
+_SHIFT = re.compile(r"(?:(?<=\S)([\^_])(?:\{([^{}]*)\}|\(([^()]*)\))|(?<=\S)(\^)(−?\w)(?!\w))")
 # Where one raised character follows another, or a lowered one: they stand in one exponent, or index.
 _NEIGHBOURS = re.compile(r"(?<=\^\{.)\}\}\\ensuremath\{\{\}\^\{|(?<=_\{.)\}\}\\ensuremath\{\{\}_\{")
 
@@ -40,7 +41,8 @@ def shifts(text: str) -> list[tuple[str, str, str]]:
     """Find what a text raises or lowers, such as the exponent in "e^{−t}".
 
     Args:
-        text: any text; only what stands in braces is raised or lowered.
+        text: any text; what stands in braces or in parentheses after a mark is raised or lowered, a single
+            character after ^ as well.
 
     Returns:
         Pieces: plain text, then "^" or "_" and what it applies to; the mark of the last piece is empty.
@@ -49,8 +51,12 @@ def shifts(text: str) -> list[tuple[str, str, str]]:
         >>> shifts("at most e^{−t} for all")
         [('at most e', '^', '−t'), (' for all', '', '')]
     """
-    parts = _SHIFT.split(text)
-    return [*zip(parts[0:-1:3], parts[1::3], parts[2::3], strict=True), (parts[-1], "", "")]
+    pieces, place = [], 0
+    for found in _SHIFT.finditer(text):
+        mark, inner = found[1] or found[4], found[2] or found[3] or found[5] or ""
+        pieces.append((text[place : found.start()], mark, inner))
+        place = found.end()
+    return [*pieces, (text[place:], "", "")]
 
 
 def latex_text(text: str) -> str:
@@ -66,8 +72,7 @@ def latex_text(text: str) -> str:
     for plain, mark, inner in shifts(text):
         written += _NEIGHBOURS.sub("", "".join(map(_piece, _clusters(plain))))
         if mark:
-            formula = "".join(_MATHS.get(character, _ESCAPES.get(character, character)) for character in inner)
-            written += rf"\ensuremath{{{{}}{mark}{{{formula}}}}}"
+            written += rf"\ensuremath{{{{}}{mark}{{{' '.join(map(_in_formula, inner))}}}}}"
     # What begins with a bracket would be an option of \item.
     return f"{{[}}{written[1:]}" if written.startswith("[") else written
 
@@ -97,6 +102,12 @@ def _piece(cluster: str) -> str:
         return rf"\ensuremath{{{_based(formula)}}}"
     written = {**_ESCAPES, **_TYPOGRAPHY}.get(cluster, cluster)
     return written if written.isascii() else _number(cluster)
+
+
+def _in_formula(character: str) -> str:
+    """Write a character within a formula."""
+    formula = _MATHS.get(character) or _shifted(character) or _ESCAPES.get(character, character)
+    return _based(formula) if formula.isascii() else rf"\text{{{_number(character)}}}"
 
 
 def _shifted(character: str) -> str:

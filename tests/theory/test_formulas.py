@@ -195,7 +195,14 @@ def test_prose_in_latex():
     assert latex_text("S⁻¹ᵀ x₁₂ Ŝ ≠ é") == (
         r"S\ensuremath{{}^{-1}}\ensuremath{{}^\top} x\ensuremath{{}_{12}} \ensuremath{\hat{S}} \ensuremath{\ne} \'{e}"
     )
-    assert latex_text("e^{−t/2} of [0, 1]") == r"e\ensuremath{{}^{-t/2}} of [0, 1]"
+    assert latex_text("e^{−t/2} of [0, 1]") == r"e\ensuremath{{}^{- t / 2}} of [0, 1]"
+    assert latex_text("3^(k−2) λ_(k+1)") == (r"3\ensuremath{{}^{k - 2}} \ensuremath{\lambda}\ensuremath{{}_{k + 1}}")
+    assert latex_text("Σ_(i≤k)") == r"\ensuremath{\Sigma}\ensuremath{{}_{i \le k}}"
+    assert theory.shifts("e^y − x^−t, a^bc, d_eff") == [
+        ("e", "^", "y"),
+        (" − x", "^", "−t"),
+        (", a^bc, d_eff", "", ""),
+    ]
     assert latex_text("[0, 1]").startswith("{[}")
     assert latex_text("a < b | c_d ☃") == r"a \ensuremath{<} b \ensuremath{|} c\_d U+2603"
 

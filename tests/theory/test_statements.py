@@ -232,9 +232,9 @@ def test_latex_formulas():
     assert r"with probability at least $1 - \delta$" in text
     assert r"d_{\mathrm{eff}} &\ge C\, \frac{" in theory.statement("3.3").latex()
     assert r"\left(u^\top S v\right)^{2}" in theory.statement("C.1").latex()
-    title = "50% of {a_b} & \\c^d ~ θ₁ ≥ x² – “é”"
+    title = "50% of {a_b} & \\c^dd ~ θ₁ ≥ x² – “é”"
     altered = theory.statement("3.3").replace(title=title).latex()
-    assert r"50\% of \{a\_b\} \& \textbackslash{}c\textasciicircum{}d" in altered
+    assert r"50\% of \{a\_b\} \& \textbackslash{}c\textasciicircum{}dd" in altered
     assert altered.isascii()
 
 

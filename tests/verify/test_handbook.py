@@ -29,7 +29,8 @@ COMMANDS = set(
     " ".join((
         "documentclass usepackage newsavebox newcommand sbox ifdim wd linewidth resizebox usebox else fi",
         "setcounter renewcommand labelitemi sloppy title author date begin end maketitle tableofcontents section",
-        "subsection paragraph label hyperref item textbf emph texttt ttfamily textwidth node draw hline endhead",
+        "subsection paragraph label hyperref item textbf emph texttt ttfamily textwidth node draw hline noalign smallskip",
+        "endhead",
         "raggedright arraybackslash displaystyle ensuremath text textbackslash textasciicircum textasciitilde",
         "textless textgreater textbar textasciigrave formulabox fitted statement frac tfrac sqrt left right bigl",
         "bigr log exp max min sup inf operatorname mathrm mathbb mathcal hat tilde bar sum prod int cdot times le",

@@ -137,7 +137,7 @@ def _overview(book: Handbook) -> str:
     lines = [
         r"\section{All statements}",
         r"\begin{longtable}{@{}l>{\raggedright}p{68mm}l>{\raggedright\arraybackslash}p{30mm}@{}}",
-        r"Statement & About & Proof & Rests on \\ \hline",
+        r"Statement & About & Proof & Rests on \\ \hline\noalign{\smallskip}",
         r"\endhead",
     ]
     for entry in book.entries:
