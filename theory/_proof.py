@@ -41,7 +41,7 @@ class Step:
         check: decides the step from the formulas of that fact and then of those it uses, in their order; of a cited
             step a numeric illustration, or None.
         uses: the names of the facts that it needs: of earlier steps, `sample_size`, `dimension`, or the id of another
-            statement, for its claim, with `:sample_size` or `:dimension` for its conditions.
+            statement, for its claim, with `:sample_size`, `:dimension` or `:constant` for its conditions and constants.
         note: assumptions, covering or citation.
         remark: whether the conclusion does not rest on it.
     """

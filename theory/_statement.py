@@ -163,12 +163,20 @@ class Statement:
             at_least(size, self._constant(before + number) * entry) for number, entry in enumerate(getattr(self, field))
         )
 
+    def given_constants(self) -> Formulas:
+        """Collect the constants of the conditions that the proof gives.
+
+        Returns:
+            A relation for each, C or C1, C2, … on its left; none where there is no fact `constant`.
+        """
+        steps = () if self.proof is None else self.proof.steps
+        return next((step.gives.formulas for step in steps if step.gives.name == "constant"), ())
+
     def premises(self) -> dict[str, Formulas]:
         """Collect what the proof may start from.
 
         Returns:
-            Formulas by name: the statement's own conditions, and the claim and conditions of every statement that it
-            depends on.
+            Formulas by name: the own conditions, and claim, conditions and constants of what it depends on.
         """
         from theory.catalogue import statement
 
@@ -177,6 +185,7 @@ class Statement:
             other = statement(id)
             own[id] = other.claim()
             own |= {f"{id}:{field}": other.conditions(field) for field in ("sample_size", "dimension")}
+            own[f"{id}:constant"] = other.given_constants()
         return {name: formulas for name, formulas in own.items() if formulas}
 
     def bounds(self, **values: float) -> tuple[float, float]:
@@ -234,7 +243,7 @@ class Statement:
         count = len(self.sample_size) + len(self.dimension)
         if self.constants == "none":
             return (sympy.S.One,) * count
-        given = {} if self.proof is None else {f.lhs: f.rhs for f in self.proof.facts().get("constant", ())}
+        given = {formula.lhs: formula.rhs for formula in self.given_constants()}
         wanted = [self._constant(number) for number in range(count)]
         if not set(wanted) <= given.keys():
             return None
@@ -249,9 +258,8 @@ class Statement:
         Args:
             constant: C, one number or one for each condition; `explicit` for those of `explicit_constants`.
             spectrum: the eigenvalues of S, shape (d,), positive; with it, for Theorems 3.3 and 3.5, the smallest n for
-                which the interval of `theory.explicit_bounds` lies within the statement's bounds, whatever the
-                conditions say. That interval's width is not monotone in n: few samples in many effective dimensions
-                may do, and there may be no n at all.
+                which the interval of `theory.explicit_bounds` lies within the statement's bounds. Its width is not
+                monotone in n, and there may be no n at all.
             **values: a number for every symbol of the conditions except n; with a spectrum eps and delta.
 
         Returns:

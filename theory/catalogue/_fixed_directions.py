@@ -26,6 +26,12 @@ DIRECTION, COVARIANCE = (named(f"share_of_{k}", rf"\delta_{k}", positive=True) f
 PLAIN = named("plain_alignment", r"g|_{d=1}", positive=True)
 EXPECTED = named("expected_alignment", r"\mathbb{E}\, g|_{d=1}", positive=True)
 OUTSIDE = named("chance_outside", r"\mathbb{P}(g|_{d=1} > \text{upper bound})", positive=True)
+# What Lemma E.5 has in its constants, and the constants with it.
+_LOG_E5 = sympy.log(36000 / eps**2)
+_IN_EPS = {
+    C1: (282640 + 253440 * _LOG_E5) / eps**2,
+    C2: (346005 + 345600 * _LOG_E5) / eps**3,
+}
 _LOG_K = sympy.Symbol("logK", nonnegative=True)
 
 
@@ -99,7 +105,7 @@ def condition_steps(conditions: tuple[sympy.Expr, sympy.Expr]) -> tuple[Step, ..
             "constants that meet the conditions of Lemmas E.5 and C.5",
             proved,
             Fact(
-                "constant",
+                "scaled",
                 (
                     equal(C1, 2 * A1 + 11 * A2 + 400 / eps**2),
                     equal(C2, 15 * A2 / eps + 405 / eps**3),
@@ -109,6 +115,36 @@ def condition_steps(conditions: tuple[sympy.Expr, sympy.Expr]) -> tuple[Step, ..
             ("sample_size", "E.5:sample_size", "C.5:sample_size", "shares", "needed", "dimensions"),
             f"n ≥ (C₁ d log d + C₂ (d + L)L)/2, L = {failure}; C₁ and C₂ of Lemma E.5 bear its number",
         ),
+        Step(
+            "the constants in ε alone",
+            proved,
+            Fact("constant", (equal(C1, _IN_EPS[C1]), equal(C2, _IN_EPS[C2]))),
+            constants_in_accuracy,
+            ("scaled", "E.5:constant"),
+            "those of Lemma E.5 put in",
+        ),
+    )
+
+
+def constants_in_accuracy(conclusion: Formulas, scaled: Formulas, lemma: Formulas) -> bool:
+    """Put the constants of Lemma E.5 into those of Theorem 4.3.
+
+    Args:
+        conclusion: the constants, in ε.
+        scaled: the constants, in those of the lemma.
+        lemma: the constants of the lemma.
+
+    Returns:
+        Whether they are the same.
+    """
+    given = {formula.lhs: formula.rhs for formula in lemma}
+    values = {A1: given[C1], A2: given[C2]}
+    logarithms = {part: sympy.Dummy(positive=True) for f in (*conclusion, *lemma) for part in f.atoms(sympy.log)}
+    pairs = zip(conclusion, scaled, strict=True)
+    return all(
+        own.lhs == other.lhs
+        and is_identity(own.rhs.xreplace(logarithms), other.rhs.xreplace(values).xreplace(logarithms))
+        for own, other in pairs
     )
 
 
