@@ -82,7 +82,7 @@ def sharp(weights: Weights, t: float) -> Bracket:
         t: minus the logarithm of the probability allowed at each end, positive.
 
     Returns:
-        The bracket. O(m) for each of some twenty tilts.
+        The bracket. O(m) for each of some ten tilts.
     """
     if weights.values.size > 1:
         return Bracket(_chernoff_low(weights, t), _chernoff_high(weights, t))
@@ -121,7 +121,8 @@ def _chernoff_high(weights: Weights, t: float) -> float:
         return 0.5 * float(counts @ (v * shares / (1 - v * shares))) - cumulant(v) - t
 
     # v = 1 − exp(−e^s) reaches 1 in floating point at s = 3.6.
-    v = -math.expm1(-math.exp(_root(excess, _LOG_TILTS[0], 3.5)))
+    guess = 2 * top * math.sqrt(t) / (math.sqrt(weights.trace(2)) + 2 * math.sqrt(t) * top)
+    v = -math.expm1(-math.exp(_root(excess, math.log(-math.log1p(-guess)), _LOG_TILTS[0], 3.5)))
     return 2 * top * (t + cumulant(v)) / v
 
 
@@ -139,16 +140,23 @@ def _chernoff_low(weights: Weights, t: float) -> float:
         v = math.exp(log_v)
         return cumulant(v) - 0.5 * float(counts @ (v * shares / (1 + v * shares))) - t
 
-    v = math.exp(_root(excess, *_LOG_TILTS))
+    guess = 2 * top * math.sqrt(t / weights.trace(2))
+    v = math.exp(_root(excess, math.log(guess), *_LOG_TILTS))
     return max(0.0, 2 * top * (cumulant(v) - t) / v)
 
 
-def _root(increasing: Callable[[float], float], low: float, high: float) -> float:
-    """Find where an increasing function changes its sign, or the end that is nearer to it."""
+def _root(increasing: Callable[[float], float], guess: float, low: float, high: float) -> float:
+    """Find near a guess where an increasing function changes its sign, or the end that is nearer to it."""
     from scipy import optimize
 
-    if increasing(low) >= 0:
-        return low
-    if increasing(high) <= 0:
-        return high
-    return float(optimize.brentq(increasing, low, high, xtol=1e-6))
+    start = min(high, max(low, guess))
+    forward = increasing(start) < 0
+    near, step = start, 0.5
+    while True:
+        far = min(high, near + step) if forward else max(low, near - step)
+        if (increasing(far) < 0) != forward:
+            break
+        if far in {low, high}:
+            return far
+        near, step = far, 2 * step
+    return float(optimize.brentq(increasing, min(near, far), max(near, far), xtol=1e-4))

@@ -249,7 +249,8 @@ def certificate(
     with sink_for(progress, noun="") as sink:
         sink.begin("certificate", 0, 1)
         seen = observe(Plan(size, values, fixed, angle, count, seed), sink.update)
-    entries = [_entry(id, known, values, constants.get(id), seen[id]) for id in THEOREMS]
+    enough = _explicit_n(values, eps, delta)
+    entries = [_entry(id, known, values, enough, constants.get(id), seen[id]) for id in THEOREMS]
     place = None if results is None else str(results)
     return Certificate(
         size, values.size, known["d_eff"], float(eps), float(delta), fixed, angle, count, seed, place, tuple(entries)
@@ -260,6 +261,7 @@ def _entry(
     id: str,
     known: Mapping[str, float],
     spectrum: np.ndarray,
+    enough: int | None,
     fitted: Mapping[str, Any] | None,
     observed: Observation,
 ) -> Entry:
@@ -272,35 +274,38 @@ def _entry(
     largest = LARGEST_EPS.get(statement.quantity, 1.0)
     note = f"stated for ε up to {largest:g}" if known["eps"] > largest else ""
     proof, data = _proved_constants(statement, known), _fitted_constants(statement, fitted, known["eps"])
-    explicit, enough = _explicit(statement, known, spectrum) if id in EXPLICIT else (None, None)
     return Entry(
         id,
         statement.title,
         statement.bounds(**values),
         None if proof is None else _assess(statement, values, proof, "proof"),
         None if data is None else _assess(statement, values, data, "fitted to data"),
-        explicit,
-        enough,
+        _explicit(statement, known, spectrum) if id in EXPLICIT else None,
+        enough if id in EXPLICIT else None,
         observed,
         note,
     )
 
 
-def _explicit(
-    statement: theory.Statement, known: Mapping[str, float], spectrum: np.ndarray
-) -> tuple[theory.ExplicitBounds, int | None]:
-    """Compute the explicit interval, and the smallest n at which it lies within the bounds at ε."""
+def _explicit(statement: theory.Statement, known: Mapping[str, float], spectrum: np.ndarray) -> theory.ExplicitBounds:
+    """Compute the explicit interval."""
     import theory
 
     slopes = {name: known[name] for name in ("alpha", "beta") if name in statement.symbols}
     size, delta, method = int(known["n"]), known["delta"], "chi-square"
-    found = theory.explicit_bounds(
+    return theory.explicit_bounds(
         statement, n=size, spectrum=spectrum, delta=delta, method=method, union=True, **slopes
     )
+
+
+def _explicit_n(spectrum: np.ndarray, eps: float, delta: float) -> int | None:
+    """Find the n at which the explicit intervals first lie within the bounds at ε, the same one for 3.3 and 3.5."""
+    import theory
+
     try:
-        return found, statement.required_n(spectrum=spectrum, eps=known["eps"], delta=delta)
+        return theory.statement("3.3").required_n(spectrum=spectrum, eps=eps, delta=delta)
     except theory.StatementError:
-        return found, None
+        return None
 
 
 def _assess(
