@@ -36,6 +36,8 @@ SHARES = {"isotropic": 1.0, "two levels": (1 + SECOND_LEVEL**2) / 2}
 """About d_eff/d in each family."""
 MOST_ENTRIES = {"quick": 3e6, "full": 2.5e7}
 """Entries of X, and of its Gram matrix, that are affordable."""
+MOST_DATA_SETS = 66
+"""Data sets of a point: they take about a second each."""
 ITERATIONS = 60
 
 
@@ -165,6 +167,7 @@ def _point(place: Place, n: int, d: int) -> Sampled:
         draw=one_row_sum if place.one_row else row_sums,
         again=_row_again if place.one_row else _again,
         centre=1.0,
+        most=10 * MOST_DATA_SETS if place.one_row else MOST_DATA_SETS,
         refutes_only=place.one_row,
     )
 

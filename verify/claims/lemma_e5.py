@@ -11,8 +11,9 @@ Method:
     met with ever larger constants as n grows.
 
 Guarantee:
-    `holds` when no ray climbs and the constants that rare rows contradict stay bounded. Altered bounds are judged by
-    the same rays; that says little about their dependence on ε, and they are at best *not refuted*.
+    `holds` when no ray climbs and the constants that rare rows contradict stay bounded. Alterations are judged by the
+    same rays; that says little about other ε and δ, and those that say more than the original are at best *not
+    refuted*.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import theory
 from simulate import streams
 from verify.claims._context import Context
 from verify.claims._covered import covered
+from verify.claims._proofs import proof_evidence
 from verify.data_sets import DataSets
 from verify.designs import Design
 from verify.failure import allowed_delta, quantile_level
@@ -108,6 +110,8 @@ def judge(statement: theory.Statement, context: Context, observations: Observati
     if witness is None and statement.altered and not covered(statement, theory.statement(statement.base)):
         finding = "it could not be shown to follow from the original: other ε, δ and d were not tried"
         evidence.append(Evidence(f"comparison with statement {statement.base}", finding, State.NOT_REFUTED))
+    if not (context.quick or statement.altered):
+        evidence += proof_evidence(statement)
     state = combine([e.state for e in evidence])
     deciding = next((e for e in reversed(evidence) if e.state is state), evidence[0])
     opening = {State.VIOLATED: "Refuted", State.HOLDS: "Supported", State.NOT_REFUTED: "Not refuted"}
