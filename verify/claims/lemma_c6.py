@@ -48,7 +48,6 @@ PLACES = {
         Place(0.5, 0.1, 2),
         Place(0.5, 0.5, 10),
         Place(0.1, 0.5, 1),
-        Place(0.1, 0.5, 3),
     ),
 }
 MOST_ENTRIES = {"quick": 5e6, "full": 4e7}
