@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from theory._proof import Step
     from theory._statement import Statement
 
-_CONDITIONS = {"sample_size": ("the condition on n", "n"), "dimension": ("the condition on d_eff", "d_eff")}
+_CONDITIONS = {"sample_size": "the condition on n", "dimension": "the condition on d_eff"}
+_OF_OTHERS = {**_CONDITIONS, "constant": "the constants"}
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~$#!])")
 
 
@@ -220,9 +221,9 @@ def _phrase(name: str, numbers: dict[str, int]) -> str:
     if name in numbers:
         return f"step {numbers[name]} ({name})"
     if name in _CONDITIONS:
-        return _CONDITIONS[name][0]
+        return _CONDITIONS[name]
     id, _, field = name.partition(":")
-    return f"{_CONDITIONS[field][0]} of {_titled(id)}" if field in _CONDITIONS else _titled(id)
+    return f"{_OF_OTHERS[field]} of {_titled(id)}" if field in _OF_OTHERS else _titled(id)
 
 
 def _titled(id: str) -> str:

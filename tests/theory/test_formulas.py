@@ -211,6 +211,8 @@ def test_steps_say_what_they_use():
     statement = theory.statement("3.3")
     words = [phrase for phrases in theory.used_words(statement) for phrase in phrases]
     assert {"the condition on n", "the condition on d_eff of Lemma C.4", "Lemma C.4"} <= set(words)
+    later = [phrase for phrases in theory.used_words(theory.statement("4.3")) for phrase in phrases]
+    assert "the constants of Lemma E.5" in later
     assert any(re.fullmatch(r"step \d+ \(spread\)", phrase) for phrase in words)
     assert [theory.formula_text(each) for each in theory.explicit_constants(statement)] == ["C = 1620"]
 
