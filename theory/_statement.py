@@ -236,10 +236,7 @@ class Statement:
 
     @property
     def explicit_constants(self) -> tuple[sympy.Expr, ...] | None:
-        """The constants of the conditions that the proof gives, those on n first: numbers, or expressions in ε.
-
-        None where it gives none, or only in terms of a cited result's; ones where the conditions contain no constant.
-        """
+        """The proof's constants of the conditions, on n first, or None where it gives none; ones where there are none."""
         count = len(self.sample_size) + len(self.dimension)
         if self.constants == "none":
             return (sympy.S.One,) * count
@@ -247,8 +244,8 @@ class Statement:
         wanted = [self._constant(number) for number in range(count)]
         if not set(wanted) <= given.keys():
             return None
-        found = tuple(given[name] for name in wanted)
-        return found if all(free.name in self.symbols for one in found for free in one.free_symbols) else None
+        free = {other.name for name in wanted for other in given[name].free_symbols}
+        return tuple(given[name] for name in wanted) if free <= self.symbols.keys() else None
 
     def required_n(
         self, constant: float | Sequence[float] | str = 1.0, *, spectrum: Any = None, **values: float
