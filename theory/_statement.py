@@ -236,7 +236,7 @@ class Statement:
 
     @property
     def explicit_constants(self) -> tuple[sympy.Expr, ...] | None:
-        """The proof's constants of the conditions, on n first, or None where it gives none; ones where there are none."""
+        """The constants that the proof gives, of conditions on n first; None without them, ones where none occur."""
         count = len(self.sample_size) + len(self.dimension)
         if self.constants == "none":
             return (sympy.S.One,) * count
