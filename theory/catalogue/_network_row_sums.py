@@ -144,7 +144,8 @@ def entries_between(conclusion: Formulas, gram: Formulas) -> bool:
     values = {_K: K, SCALE: c, _P: inner, **WITH_GAP}
     # Both sides of each are squares of positive numbers.
     roots = [formula.func(*map(sympy.sqrt, replaced(formula, values).args), evaluate=False) for formula in bounds]
-    return (gram[0].lhs, scale.lhs) == (_K, SCALE) and all(shows(formula, box) for formula in roots)
+    named_first = (gram[0].lhs, scale.lhs) == (_K, SCALE) and bool(c.is_positive)
+    return named_first and all(shows(formula, box) for formula in roots)
 
 
 def row_sums_between(conclusion: Formulas, entries: Formulas) -> bool:
