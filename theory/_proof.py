@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import sympy
@@ -116,12 +117,17 @@ class Proof:
     """The chain of steps that leads to a statement.
 
     Attributes:
-        steps: the steps, in order; the last one concludes the statement's claim.
+        source: the steps, or a function that makes the proof: most who ask for a statement never look at its proof.
         origin: the statement that it proves; filled in by that statement.
     """
 
-    steps: tuple[Step, ...]
+    source: tuple[Step, ...] | Callable[[], Proof]
     origin: Statement | None = field(default=None, repr=False)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps, in order; the last one concludes the statement's claim."""
+        return self.source if isinstance(self.source, tuple) else self.source().steps
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The checks of steps are functions of modules; what travels between processes is where to find them.

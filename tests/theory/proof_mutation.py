@@ -1,15 +1,12 @@
 """Wrong proofs made by machine: one sign, exponent, constant or direction of one formula of one step changed.
 
 A mutant is rejected by its own step, whose check must not come out true, or further down, by a step that uses what the
-mutated one concludes. A mutant that is rejected by neither survives. Run as a program it prints a table:
-
-    python tests/theory/proof_mutation.py [ID …]
+mutated one concludes. A mutant that is rejected by neither survives.
 """
 
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -174,28 +171,3 @@ def _below(node: sympy.Basic) -> Iterator[tuple[str, sympy.Basic]]:
             # The logarithm of a negative number has no place in a maximum.
             with contextlib.suppress(ValueError):
                 yield kind, node.func(*node.args[:position], other, *node.args[position + 1 :])
-
-
-def main(ids: list[str]) -> int:
-    """Print every survivor, and the shares.
-
-    Args:
-        ids: the statements; none for all.
-
-    Returns:
-        The exit status.
-    """
-    chosen = [theory.statement(id) for id in ids] if ids else theory.statements()
-    for statement in chosen:
-        if statement.proof is None:
-            continue
-        found = list(mutants(statement))
-        survivors = [mutant for mutant in found if not mutant.rejected]
-        sys.stdout.write(f"{statement.id}: {len(found) - len(survivors)} of {len(found)} rejected\n")
-        for mutant in survivors:
-            sys.stdout.write(f"    {mutant.fact}: {mutant.original}  →  {mutant.changed}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -10,10 +10,11 @@ from theory import StatementError
 
 
 def test_order_and_identity():
-    ids = ["C.1", "C.2", "C.2-centred", "3.2", "3.3", "3.3-star", "3.5", "4.2", "4.2-lower", "4.3"]
+    ids = [*(f"E.{k}" for k in range(1, 7)), "C.1", "C.2", "C.2-centred", *(f"C.{k}" for k in range(3, 7))]
+    ids += ["3.2", "3.3", "3.3-star", "3.5", "4.2", "4.2-lower", "4.3"]
     ids += ["5.1", "5.2", "5.2-growth", "5.2-parameters", "5.2-threshold", "5.2-threshold-sharp", "5.3"]
     assert [statement.id for statement in theory.statements()] == ids
-    assert theory.statement("3.3") is theory.statement("3.3") is theory.statements()[4]
+    assert theory.statement("3.3") is theory.statement("3.3") is theory.statements()[14]
 
 
 @pytest.mark.parametrize(
@@ -22,8 +23,11 @@ def test_order_and_identity():
         ("3.33", "did you mean '3.3'"),
         ("c.1", "did you mean 'C.1'"),
         ("4,3", "did you mean '4.3'"),
-        ("theorem", "known: C.1, C.2, C.2-centred, 3.2, 3.3, 3.3-star, 3.5, 4.2, 4.2-lower, 4.3, 5.1, 5.2, 5.2-growth"),
-        ("", "known: C.1"),
+        (
+            "theorem",
+            "C.1, C.2, C.2-centred, C.3, C.4, C.5, C.6, 3.2, 3.3, 3.3-star, 3.5, 4.2, 4.2-lower, 4.3, 5.1, 5.2",
+        ),
+        ("", "known: E.1"),
         (3.3, "no statement 3.3"),
         (None, "no statement None"),
         (["3.3"], "known"),

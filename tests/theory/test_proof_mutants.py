@@ -11,7 +11,7 @@ from theory import StepStatus
 from theory._facts import at_most
 
 MOST = 4
-"""Mutants of each step, in this quick run; tests/campaigns/proof_mutants.py makes all of them."""
+"""Mutants of each step that are tried until one is rejected; tests/campaigns/proof_mutants.py makes all of them."""
 
 EXECUTED = [
     (statement, step)
@@ -38,8 +38,7 @@ def some_mutants(step):
 )
 def test_a_mutated_step_is_rejected_by_its_own_check(statement, step):
     known = statement.proof.facts()
-    found = [judged(statement, step, mutant, known) for mutant in some_mutants(step)]
-    assert "by its step" in found
+    assert any(judged(statement, step, mutant, known) == "by its step" for mutant in some_mutants(step))
 
 
 def test_mutants_are_different_and_of_every_kind():

@@ -18,6 +18,11 @@ x, y = sympy.symbols("x y", positive=True)
 FACT = Fact("fact", (at_most(x, y),))
 
 
+def _without_checks(steps):
+    """Let every check come out true, so that only the chain decides."""
+    return tuple(dataclasses.replace(step, check=lambda *formulas: True) if step.check else step for step in steps)
+
+
 def failed(results):
     return [(result.gives.name, result.error) for result in results if result.status is StepStatus.FAILED]
 
@@ -41,7 +46,8 @@ def test_a_proof_concludes_the_statement_and_no_other(statement):
         other = dataclasses.replace(statement, lower=statement.lower + 1, upper=None, controls=())
     else:
         other = dataclasses.replace(statement, upper=statement.upper + 1, controls=())
-    last = other.proof.run()[-1]
+    taken = Proof(_without_checks(statement.proof.steps), other)
+    last = taken.run()[-1]
     assert (last.status, last.error) == (StepStatus.FAILED, "does not conclude the statement's own claim")
 
 
@@ -57,12 +63,7 @@ def test_no_step_can_be_left_out(statement):
         if step.remark:
             continue
         steps = statement.proof.steps[:number] + statement.proof.steps[number + 1 :]
-        shorter = Proof(
-            tuple(
-                dataclasses.replace(other, check=lambda *formulas: True) if other.check else other for other in steps
-            ),
-            statement,
-        )
+        shorter = Proof(_without_checks(steps), statement)
         assert any(step.gives.name in error for _, error in failed(shorter.run()))
 
 

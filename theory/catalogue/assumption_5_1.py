@@ -95,7 +95,7 @@ def build() -> Statement:
                 {"upper": "0.98*A2"},
             ),
         ),
-        proof=_proof(),
+        proof=Proof(_proof),
     )
 
 

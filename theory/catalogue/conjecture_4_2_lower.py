@@ -82,7 +82,7 @@ def build() -> Statement:
         probability=1 - delta,
         controls=_controls(),
         depends_on=("E.1", "E.6", "C.1", "C.5"),
-        proof=_proof(),
+        proof=Proof(_proof),
     )
 
 

@@ -75,7 +75,7 @@ def build() -> Statement:
                 {"lower": "(lambda_k/lambda_next)**2*D"},
             ),
         ),
-        proof=_proof(),
+        proof=Proof(_proof),
     )
 
 

@@ -95,7 +95,7 @@ def build() -> Statement:
                 {"lower": "uSu*vSv + 3*uSv**2", "upper": "uSu*vSv + 3*uSv**2"},
             ),
         ),
-        proof=_proof(),
+        proof=Proof(_proof),
     )
 
 

@@ -72,7 +72,7 @@ def build() -> Statement:
         probability=1 - delta,
         controls=_controls(),
         depends_on=("C.1", "E.4"),
-        proof=_proof(),
+        proof=Proof(_proof),
     )
 
 

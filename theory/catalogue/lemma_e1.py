@@ -82,7 +82,7 @@ def build() -> Statement:
         upper=UPPER,
         probability=1 - delta,
         controls=_controls(),
-        proof=_proof(),
+        proof=Proof(_proof),
     )
 
 

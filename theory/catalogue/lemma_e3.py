@@ -78,7 +78,7 @@ def build() -> Statement:
         probability=1 - delta,
         controls=_controls(),
         depends_on=("E.2",),
-        proof=_proof(),
+        proof=Proof(_proof),
     )
 
 

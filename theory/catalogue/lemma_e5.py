@@ -80,7 +80,7 @@ def build() -> Statement:
         probability=1 - delta,
         controls=_controls(),
         depends_on=("E.2", "E.4"),
-        proof=_proof(),
+        proof=Proof(_proof),
     )
 
 

@@ -71,7 +71,7 @@ def build() -> Statement:
                 {"upper": "sqrt(u_squared*v_squared)"},
             ),
         ),
-        proof=_proof(),
+        proof=Proof(_proof),
     )
 
 

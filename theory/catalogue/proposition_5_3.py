@@ -98,7 +98,7 @@ def build() -> Statement:
                 {"upper": "R*(q/(beta - 1)**2)**(2*t)"},
             ),
         ),
-        proof=_proof(),
+        proof=Proof(_proof),
     )
 
 

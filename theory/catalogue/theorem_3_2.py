@@ -86,7 +86,7 @@ def build() -> Statement:
         probability=1 - delta,
         controls=_controls(),
         depends_on=("4.2",),
-        proof=_proof(),
+        proof=Proof(_proof),
     )
 
 

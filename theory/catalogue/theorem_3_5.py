@@ -94,7 +94,7 @@ def build() -> Statement:
         probability=1 - delta,
         controls=_controls(),
         depends_on=("C.4",),
-        proof=_proof(),
+        proof=Proof(_proof),
     )
 
 

@@ -99,7 +99,7 @@ def build() -> Statement:
         probability=1 - delta,
         controls=_controls(),
         depends_on=("C.1", "C.2", "C.5", "C.6"),
-        proof=_proof(),
+        proof=Proof(_proof),
     )
 
 

@@ -103,7 +103,7 @@ def build() -> Statement:
         probability=1 - delta,
         controls=_controls(),
         depends_on=("E.5", "C.1", "C.2", "C.5"),
-        proof=_proof(),
+        proof=Proof(_proof),
     )
 
 

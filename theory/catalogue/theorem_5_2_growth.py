@@ -100,7 +100,7 @@ def build() -> Statement:
             ),
         ),
         depends_on=("5.1",),
-        proof=_proof(),
+        proof=Proof(_proof),
     )
 
 

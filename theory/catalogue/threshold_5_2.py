@@ -104,7 +104,7 @@ def build() -> Statement:
             ),
         ),
         depends_on=("5.2-growth",),
-        proof=Proof((*spectral_steps(), *_condition_steps())),
+        proof=Proof(lambda: Proof((*spectral_steps(), *_condition_steps()))),
     )
 
 
@@ -143,7 +143,7 @@ def build_sharp() -> Statement:
             ),
         ),
         depends_on=("5.1",),
-        proof=Proof((*spectral_steps(), *dynamics_steps(), *_balance_steps())),
+        proof=Proof(lambda: Proof((*spectral_steps(), *dynamics_steps(), *_balance_steps()))),
     )
 
 
