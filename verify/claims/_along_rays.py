@@ -106,7 +106,8 @@ def judge_along_rays(
     if state is State.VIOLATED and witness is None:
         witness = _ray_witness(observed, example, level)
     constant = None
-    if observed and state is not State.VIOLATED:
+    # A constant that may grow as ε falls has no single value: each design fails at some ε.
+    if observed and state is not State.VIOLATED and statement.constants == "absolute":
         # Rays with statements of their own come in blocks; the first block's is the tightest that is exact.
         fitted = rays[0].statement or statement
         kept = [one for one, laid in zip(observed, rays, strict=False) if (laid.statement or statement) is fitted]
