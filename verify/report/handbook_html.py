@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from verify.report import html, wording
 from verify.report import statement as writing
-from verify.report.handbook import STANDINGS, Entry, Finding, Handbook, finding_lines, standing_text
+from verify.report.handbook import MEANING, STANDINGS, Entry, Finding, Handbook, finding_lines, standing_text
 from verify.report.handbook_graph import Drawing, layout
 from verify.report.handbook_latex import TITLE
 
@@ -45,6 +45,7 @@ def document(book: Handbook) -> str:
         "handbook.html",
         title=TITLE,
         headline=book.summary(),
+        meaning=MEANING,
         groups=[(title, [_entry(book, entry) for entry in entries]) for title, entries in book.groups()],
         drawing=_safe(svg(book, drawing)) if drawing.places else "",
         alone=drawing.alone,

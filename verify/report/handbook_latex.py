@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from verify.report import statement as writing
-from verify.report.handbook import STANDINGS, Entry, Finding, Handbook, finding_lines, standing_text
+from verify.report.handbook import MEANING, STANDINGS, Entry, Finding, Handbook, finding_lines, standing_text
 from verify.report.handbook_graph import Drawing, layout
 from verify.report.latex_text import escaped
 from verify.report.wording import PROVENANCE
@@ -60,6 +60,7 @@ def document(book: Handbook) -> str:
         r"\date{}",
         r"\begin{document}",
         r"\maketitle",
+        escaped(MEANING),
         r"\tableofcontents",
         _reading(),
         _graph(book),
