@@ -305,7 +305,10 @@ def _slope_factor(id: str, slopes: dict[str, float]) -> float:
     checked = _values.scalars(id, names, names, slopes)
     if not names:
         return 1.0
-    return (checked["beta"] / checked["alpha"]) ** 4 if checked["alpha"] > 0 else math.inf
+    try:
+        return float((checked["beta"] / checked["alpha"]) ** 4)
+    except (OverflowError, ZeroDivisionError):
+        return math.inf
 
 
 def _probability(name: str, value: Any) -> float:

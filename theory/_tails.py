@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 _ROUND_OFF = 1e-9
+_MOST_DEGREES = 100_000.0
+"""Degrees of freedom up to which quantiles are taken: the tails that test them are sums of 2000 terms at most."""
+_LEAST_PROBABILITY = 1e-290
+"""Below this the tails lose digits as they leave the range of float64."""
 _LOG_TILTS = (-80.0, 600.0)
 
 
@@ -87,7 +91,7 @@ def sharp(weights: Weights, t: float) -> Bracket:
     if weights.values.size > 1:
         return Bracket(_chernoff_low(weights, t), _chernoff_high(weights, t))
     scale, exact = float(weights.values[0]), _quantiles(float(weights.counts[0]), t)
-    # Where a quantile has lost its digits, far in the tail, Chernoff's bound remains.
+    # Where a quantile has lost its digits, far in the tail or at many degrees, Chernoff's bound remains.
     low = scale * exact.low if exact.low > 0 else _chernoff_low(weights, t)
     return Bracket(low, scale * exact.high if exact.high < math.inf else _chernoff_high(weights, t))
 
@@ -97,11 +101,13 @@ def _quantiles(degrees: float, t: float) -> Bracket:
     from scipy import special
 
     p = math.exp(-t)
+    if degrees > _MOST_DEGREES or p < _LEAST_PROBABILITY:
+        return Bracket(0.0, math.inf)
     low = 2 * float(special.gammaincinv(degrees / 2, p))
     high = float(special.chdtri(degrees, p))
     allowed = p * (1 + _ROUND_OFF)
-    sound_low = p > 0 and float(special.gammainc(degrees / 2, low / 2)) <= allowed
-    sound_high = p > 0 and float(special.chdtrc(degrees, high)) <= allowed
+    sound_low = float(special.gammainc(degrees / 2, low / 2)) <= allowed
+    sound_high = float(special.chdtrc(degrees, high)) <= allowed
     return Bracket(low if sound_low else 0.0, high if sound_high else math.inf)
 
 

@@ -155,6 +155,7 @@ def two_tails(conclusion: Formulas, upper: Formulas, lower: Formulas) -> bool:
     definition, failure = conclusion
     total = sympy.exp(upper[-1].rhs) + sympy.exp(lower[-1].rhs)
     pinned = (definition.lhs, failure.lhs) == (TAU, FAILURE) and {upper[-1].func, lower[-1].func} == {failure.func}
+    pinned &= (upper[-1].lhs, lower[-1].lhs) == _TAILS
     return pinned and is_identity(total.xreplace({TAU: definition.rhs}), failure.rhs)
 
 
@@ -193,6 +194,7 @@ def _tail(side: int, conclusion: Formulas, growth: Formulas, markov_bounds: Form
     rate, *allowed, level, tail = conclusion
     bound, chernoff = growth[side], markov_bounds[side]
     pinned = (rate.lhs, level.lhs, tail.lhs) == (_RATES[side], _LEVELS[side], _TAILS[side])
+    pinned &= chernoff.lhs == (_LOG_ABOVE, _LOG_BELOW)[side]
     exponent = chernoff.rhs.xreplace({bound.lhs: bound.rhs}).xreplace({U: rate.rhs, LEVEL: level.rhs})
     one_way = tail.func is chernoff.func is bound.func
     return pinned and one_way and _allowed(tuple(allowed), rate, bound) and is_identity(*rational(exponent, tail.rhs))

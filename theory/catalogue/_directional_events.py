@@ -12,6 +12,7 @@ from theory._facts import Fact, Formulas, at_most, below, between, ends, replace
 from theory._inequalities import is_identity
 from theory._proof import Step, StepStatus
 from theory._symbols import named, quantity_symbol
+from theory.catalogue._one_way import upper_bounds
 from theory.catalogue._directional import LOWER, MEAN, POPULATION, RATIO_U, RATIO_W, UPPER, eps
 
 _LARGER = named("larger_eps", r"\varepsilon'", positive=True)
@@ -126,7 +127,10 @@ def mean_within(conclusion: Formulas, lemma: Formulas, expectation: Formulas, co
     low, high = ends(conclusion)
     middle, bound = expectation[0].lhs, lemma[-1].rhs
     exact = is_identity(middle - low, bound) and is_identity(high - middle, bound)
-    return exact and conclusion[0].rhs == MEAN and _are_constants(constant)
+    # The lemma's quantity is the largest |m − (1 + 2c²)|.
+    counted = lemma[-1].lhs == quantity_symbol("uniform_moment_error") and upper_bounds(lemma[-1])
+    counted &= is_identity(expectation[0].rhs, 1 + 2 * COSINE**2) and middle == POPULATION
+    return exact and counted and conclusion[0].rhs == MEAN and _are_constants(constant)
 
 
 def variances_within(conclusion: Formulas, lemma: Formulas, constant: Formulas) -> bool:

@@ -22,6 +22,7 @@ from theory.catalogue._fixed_direction_weights import (
     upper_tail,
     weight_steps,
 )
+from theory.catalogue._one_way import lower_bounds, upper_bounds
 from theory.catalogue._nets import TOP, cardinality_steps, norm_steps
 
 delta, n, d = (symbol(name) for name in ("delta", "n", "d"))
@@ -142,8 +143,8 @@ def weighted_norms(conclusion: Formulas, fourth: Formulas, cut: Formulas) -> boo
     traced = is_identity((weights * weights).trace(), mean * count / n**2)
     # The mean is over n samples, of which three are written out.
     exact = is_identity(frobenius.rhs, fourth[0].rhs * n / n**2) and is_identity(operator.rhs, cut[0].rhs / n)
-    pinned = frobenius.lhs == FROBENIUS**2 and operator.lhs == OPERATOR
-    return traced and pinned and exact and all(isinstance(formula, sympy.LessThan) for formula in conclusion)
+    pinned = (frobenius.lhs, operator.lhs) == (FROBENIUS**2, OPERATOR) and (fourth[0].lhs, cut[0].lhs) == (FOURTH, SQUARE)
+    return traced and pinned and exact and upper_bounds(*conclusion, fourth[0], cut[0])
 
 
 def form_on_net(
@@ -176,6 +177,7 @@ def form_on_net(
     ]
     box = {ROOT: (0, None), SCALE: (0, None), n: (0, None), x: (0, 1), y: (0, 1)}
     pinned = norms[0].lhs == FROBENIUS**2 and norms[1].lhs == OPERATOR and point.lhs == POINT_LOG
+    pinned &= upper_bounds(*norms)
     return pinned and all(shows(conclusion[0], box, {TOP: size}) for size in sizes)
 
 
@@ -194,7 +196,7 @@ def across_bounded(conclusion: Formulas, norm: Formulas, on_net: Formulas, weigh
     (claimed,) = conclusion
     total = norm[0].rhs.xreplace({on_net[0].lhs: on_net[0].rhs}) + weights[0].rhs
     pinned = claimed.lhs == ACROSS and norm[0].lhs == CENTRED and weights[0].lhs == WEIGHTS
-    return pinned and isinstance(claimed, sympy.LessThan) and is_identity(claimed.rhs, total)
+    return pinned and upper_bounds(claimed, norm[0], on_net[0], weights[0]) and is_identity(claimed.rhs, total)
 
 
 def cross_bounded(
@@ -231,6 +233,8 @@ def cross_bounded(
     most = {side**2: POINT_LOG * d / dimension.rhs, root**2: POINT_LOG}
     smaller = bool(sympy.exp(logarithms[3].rhs - logarithm) >= 1)
     pinned = claimed.lhs == CROSS and logarithms[3].lhs == dimension.lhs == POINT_LOG
+    pinned &= (cut[0].lhs, fourth[0].lhs) == (SQUARE, FOURTH) and upper_bounds(cut[0], fourth[0])
+    pinned &= lower_bounds(logarithms[3], dimension)
     variance = cut[0].rhs * fourth[0].rhs / n
     largest = (variance * without_product.xreplace(most)).xreplace(in_roots(scale))
     box = {ROOT: (0, None), SCALE: (0, None), n: (0, None)}

@@ -12,6 +12,7 @@ from theory._facts import Fact, Formulas, at_least, at_most, equal
 from theory._inequalities import is_identity, is_nonnegative
 from theory._proof import Step, StepStatus
 from theory._symbols import named, symbol
+from theory.catalogue._one_way import lower_bounds, upper_bounds
 from theory.catalogue._logarithms import rational_logarithms
 
 eps, delta, n, d = (symbol(name) for name in ("eps", "delta", "n", "d"))
@@ -196,6 +197,7 @@ def constants_suffice(conclusion: Formulas, sample_size: Formulas, needed: Formu
     share = sympy.diff(bound.rhs, n)
     available = sum(condition.rhs for condition in sample_size).xreplace(values) / 2
     described = values.keys() == {C1, C2} and all(condition.lhs == n for condition in sample_size)
+    described &= bound.lhs == POINT_LOG * SAMPLE_LOG and upper_bounds(bound) and lower_bounds(*sample_size)
     return described and _nonnegative(share * available - (bound.rhs - n * share))
 
 
@@ -236,7 +238,8 @@ def scale_small(
     (claimed,), (bound,), squared = conclusion, needed, scale[1]
     twice = 2 * sympy.diff(bound.rhs, n)
     met = {formula.lhs for formula in constant} == {C1, C2} and all(condition.lhs == n for condition in sample_size)
-    described = claimed.lhs == SCALE and isinstance(claimed, sympy.LessThan) and squared.rhs == bound.lhs / n
+    described = claimed.lhs == SCALE and upper_bounds(claimed, bound) and squared.rhs == bound.lhs / n
+    described &= squared.lhs == SCALE**2 and lower_bounds(*sample_size)
     positive = is_nonnegative(claimed.rhs, {eps: (0, 1)})
     return met and described and positive and is_identity(claimed.rhs**2, twice)
 

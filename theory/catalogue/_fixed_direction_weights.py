@@ -13,6 +13,7 @@ from theory._inequalities import is_identity
 from theory._proof import Step, StepStatus
 from theory._symbols import named, symbol
 from theory.catalogue._fixed_direction_size import POINT_LOG, ROOT, SAMPLE_LOG, SCALE
+from theory.catalogue._one_way import lower_bounds, upper_bounds
 from theory.catalogue._nets import POINTS
 
 eps, delta, n, d = (symbol(name) for name in ("eps", "delta", "n", "d"))
@@ -92,8 +93,8 @@ def union_bound(conclusion: Formulas, net: Formulas) -> bool:
     """
     *shares, total = conclusion
     values = {share.lhs: share.rhs for share in shares} | {POINTS: net[0].rhs}
-    events = total.lhs == n * AT_SAMPLE + POINTS * AT_POINT + 3 * EVENT and isinstance(total, sympy.LessThan)
-    return events and is_identity(total.lhs.xreplace(values), total.rhs)
+    events = total.lhs == n * AT_SAMPLE + POINTS * AT_POINT + 3 * EVENT and upper_bounds(total, *net)
+    return events and net[0].lhs == POINTS and is_identity(total.lhs.xreplace(values), total.rhs)
 
 
 def square_cut(conclusion: Formulas, lemma: Formulas, shares: Formulas, logarithms: Formulas) -> bool:
@@ -115,7 +116,7 @@ def square_cut(conclusion: Formulas, lemma: Formulas, shares: Formulas, logarith
     values = {FROBENIUS: sympy.S.One, OPERATOR: sympy.S.One, delta: shares[1].rhs}
     bound = 1 + upper_tail(lemma).xreplace(values).xreplace({second.rhs: root**2})
     pinned = conclusion[0].lhs == SQUARE and second.lhs == least.lhs == SAMPLE_LOG
-    within = pinned and bool(lowest**2 <= least.rhs)
+    within = pinned and lower_bounds(least) and bool(lowest**2 <= least.rhs)
     return within and shows(conclusion[0], {root: (lowest, None)}, {SQUARE: bound, SAMPLE_LOG: root**2})
 
 
@@ -146,6 +147,8 @@ def along_from_lemma(
     box = {ROOT: (0, None), SCALE: (0, None), n: (0, None), x: (0, 1), y: (0, 1)}
     sizes = [sympy.expand(term.xreplace(in_logs).xreplace(values)) for term in terms.args]
     described = isinstance(terms, sympy.Max) and first.lhs == POINT_LOG and claimed.lhs == ALONG
+    described &= lemma[0].lhs == quantity_symbol("fourth_moment_deviation") and upper_bounds(lemma[0])
+    described &= lower_bounds(first, sums)
     return described and matches and all(shows(claimed, box, {ALONG: size}) for size in sizes)
 
 
@@ -164,6 +167,7 @@ def fourth_powers(conclusion: Formulas, along: Formulas, scale: Formulas, small:
     share = sympy.Symbol("share", positive=True)
     largest = 3 + along[0].rhs.xreplace({ROOT: share * scale[2].rhs}).xreplace({SCALE: small[0].rhs})
     pinned = along[0].lhs == ALONG and scale[2].lhs == ROOT and small[0].lhs == SCALE
+    pinned &= upper_bounds(along[0], scale[2], small[0])
     return (
         conclusion[0].lhs == FOURTH and pinned and shows(conclusion[0], {eps: (0, 1), share: (0, 1)}, {FOURTH: largest})
     )
@@ -187,6 +191,7 @@ def mean_square(conclusion: Formulas, lemma: Formulas, shares: Formulas, logarit
     values = {FROBENIUS: sympy.sqrt(n), OPERATOR: sympy.S.One, delta: shares[0].rhs}
     # log(10/δ) is less than log(15/δ), hence than τ_N.
     smaller = bool(sympy.exp(logarithms[3].rhs - logarithm) >= 1) and logarithms[3].lhs == POINT_LOG
+    smaller &= lower_bounds(logarithms[3])
     sizes = [
         (end / n).xreplace(values).xreplace({logarithm: POINT_LOG * share**2}).xreplace(in_roots(scale))
         for end in (-ends(lemma)[0], upper_tail(lemma))

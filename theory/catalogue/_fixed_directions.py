@@ -14,6 +14,7 @@ from theory._inequalities import is_identity, is_nonnegative
 from theory._proof import Step, StepStatus
 from theory._symbols import named, symbol
 from theory.catalogue._logarithms import FAILURE, rational_logarithms
+from theory.catalogue._one_way import lower_bounds, upper_bounds
 from theory.catalogue.lemma_c1 import cov_uv, var_u, var_v
 
 eps, delta, n, d, K = (symbol(name) for name in ("eps", "delta", "n", "d", "K"))
@@ -217,6 +218,7 @@ def dimensions_covered(conclusion: Formulas, outside: Formulas) -> bool:
     starts = threshold.subs(eps, 0) == 0
     alone = several.subs(d, 1).xreplace({FAILURE: eps + slack})
     single = is_nonnegative(growth, {eps: (0, 1)}) and is_nonnegative(alone, {eps: (0, 1), slack: (0, None)})
+    upward &= outside[0].lhs == OUTSIDE and upper_bounds(*outside)
     return claimed.lhs == d and upward and is_nonnegative(from_two, variables) and starts and single
 
 
@@ -295,7 +297,9 @@ def constants_suffice(
 
     to_direction, to_covariance = {C1: A1, C2: A2, delta: shares[0].rhs}, {delta: shares[1].rhs}
     along = zip(directions, (A1, A2), strict=True)
-    sizes = all(condition.lhs == n for condition in (*sample_size, *directions, *covariance))
+    conditions = (*sample_size, *directions, *covariance)
+    sizes = all(condition.lhs == n for condition in conditions) and lower_bounds(*conditions)
+    sizes &= dimensions[0].lhs == d and upper_bounds(*needed, *dimensions)
     return (
         sizes
         and described

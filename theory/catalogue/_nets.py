@@ -13,6 +13,7 @@ import sympy
 from theory._facts import Fact, Formulas, at_most, equal, shows
 from theory._inequalities import is_identity, is_nonnegative, is_positive
 from theory._proof import Step, StepStatus
+from theory.catalogue._one_way import upper_bounds
 from theory._symbols import named, symbol
 
 d = symbol("d")
@@ -119,6 +120,7 @@ def points_by_volume(conclusion: Formulas, balls: Formulas) -> bool:
     quotient = (large.rhs / SMALL).xreplace(solved).xreplace({RADIUS: radius.rhs})
     base, exponent = claimed.rhs.as_base_exp()
     at_most_so_many = isinstance(claimed, sympy.LessThan) and claimed.lhs == POINTS
+    at_most_so_many &= (radius.lhs, large.lhs) == (RADIUS, LARGE)
     return at_most_so_many and exponent == d and is_identity(base, quotient)
 
 
@@ -158,7 +160,7 @@ def norm_from_net(conclusion: Formulas, neighbour: Formulas, balls: Formulas) ->
     rest = (given.rhs - norm).xreplace({balls[0].lhs: balls[0].rhs})
     # The inequality reads 0 ≤ TOP − left·norm, with left positive.
     left = -sympy.diff(rest, norm)
-    same_kind = isinstance(claimed, sympy.LessThan) and claimed.lhs == norm
+    same_kind = upper_bounds(claimed, given) and claimed.lhs == norm
     return (
         same_kind and is_positive(left, _BOX) and is_identity(claimed.rhs, rest.xreplace({norm: sympy.S.Zero}) / left)
     )

@@ -71,7 +71,7 @@ def any_large_square(conclusion: Formulas, one_square: Formulas) -> bool:
     """
     level, claimed = conclusion
     together = (n * one_square[0].rhs).xreplace({CUT: level.rhs})
-    defined = level.lhs == CUT and _is_bound(claimed, ANY_LARGE)
+    defined = level.lhs == CUT and _is_bound(claimed, ANY_LARGE) and _is_bound(one_square[0], LARGE)
     return defined and is_identity(sympy.expand(sympy.log(claimed.rhs / together), force=True), sympy.S.Zero)
 
 

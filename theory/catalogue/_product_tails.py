@@ -13,6 +13,7 @@ from theory._facts import Formulas
 from theory._inequalities import Box, is_identity, is_nonnegative
 from theory._symbols import named, quantity_symbol, symbol
 from theory.catalogue._chernoff import FAILURE, LEVEL, LOG_DOWN, LOG_UP, TAU, U
+from theory.catalogue._one_way import upper_bounds
 from theory.catalogue._product_moments import ANY_LARGE, CUT, PLAIN, THETA, TILTED, Y, Z
 
 n, delta = symbol("n"), symbol("delta")
@@ -63,6 +64,7 @@ def pair_growth(conclusion: Formulas, exponentials: Formulas, moments: Formulas)
         excess = expected - 1
         tangent = exponentials[2]
         taken = is_identity(tangent.lhs.xreplace({Z: excess}), expected) and tangent.rhs == sympy.exp(Z)
+        taken &= bound.lhs == sympy.exp(sign * Y) and upper_bounds(tangent)
         return (
             taken and formula.func is bound.func is moment.func and is_identity(excess - sign * U * mean, formula.rhs)
         )
@@ -82,7 +84,7 @@ def sum_growth(conclusion: Formulas, pair: Formulas) -> bool:
         Whether they are n times as large.
     """
     sums, one = zip(conclusion, pair[1:], strict=True), (LOG_UP, LOG_DOWN)
-    return all(
+    return (pair[1].lhs, pair[2].lhs) == (PAIR_UP, PAIR_DOWN) and all(
         total.lhs == name and total.func is term.func and is_identity(total.rhs, n * term.rhs)
         for name, (total, term) in zip(one, sums, strict=True)
     )
@@ -207,6 +209,7 @@ def three_events(conclusion: Formulas, cut: Formulas, upper: Formulas, lower: Fo
     total = cut[1].rhs + sympy.exp(upper[-1].rhs) + sympy.exp(lower[-1].rhs)
     bounds = {cut[1].func, upper[-1].func, lower[-1].func, failure.func}
     named_so = (definition.lhs, failure.lhs, cut[1].lhs) == (TAU, FAILURE, ANY_LARGE) and bounds == {sympy.LessThan}
+    named_so &= (upper[-1].lhs, lower[-1].lhs) == (LOG_ABOVE, LOG_BELOW)
     return named_so and is_identity(total.xreplace({TAU: definition.rhs}), failure.rhs)
 
 
@@ -266,4 +269,5 @@ def _expectation(bound: sympy.Expr, powers: dict[int, sympy.Expr]) -> sympy.Expr
 
 def _exponent(markov: Relational, growth: Relational, name: sympy.Symbol) -> sympy.Expr:
     """Write the exponent of Chernoff's bound in the rate and the level."""
-    return markov.rhs.xreplace({name: growth.rhs}) if growth.lhs == name else sympy.nan
+    bounded = growth.lhs == name and upper_bounds(markov, growth)
+    return markov.rhs.xreplace({name: growth.rhs}) if bounded else sympy.nan

@@ -13,6 +13,7 @@ from theory._facts import Fact, Formulas, below, between, equal, replaced, same,
 from theory._inequalities import is_identity, is_nonnegative
 from theory._proof import Step, StepStatus
 from theory._symbols import CONSTANT, quantity_symbol, symbol
+from theory.catalogue._one_way import lower_bounds
 from theory.catalogue.lemma_c4 import FACTOR
 
 eps, delta, n = (symbol(name) for name in ("eps", "delta", "n"))
@@ -100,7 +101,8 @@ def conditions_suffice(
         asked = lemma.rhs.xreplace({eps: spread[0].rhs})
         room = own.rhs.xreplace(values) - asked.xreplace(values)
         inside = is_nonnegative(room, {eps: (0, 1), logarithm: (0, None)})
-        return inside and own.lhs == lemma.lhs and is_identity(room.subs(eps, 1), sympy.S.Zero)
+        one_way = own.lhs == lemma.lhs and lower_bounds(own, lemma)
+        return inside and one_way and is_identity(room.subs(eps, 1), sympy.S.Zero)
 
     pairs = [*zip(sample_size, lemma_sample_size, strict=True), *zip(dimension, lemma_dimension, strict=True)]
     return constant.lhs == CONSTANT and all(implied(*pair) for pair in pairs)

@@ -15,6 +15,7 @@ from theory._symbols import named, quantity_symbol, symbol
 from theory.catalogue._logarithms import rational_logarithms
 from theory.catalogue._nets import POINTS, RADIUS, cardinality_steps
 from theory.catalogue._truncation import LEVEL
+from theory.catalogue._one_way import upper_bounds
 from theory.catalogue.lemma_e6 import U_SQUARED, V_SQUARED
 
 eps, delta, n, d = (symbol(name) for name in ("eps", "delta", "n", "d"))
@@ -135,8 +136,8 @@ def union_bound(conclusion: Formulas, net: Formulas) -> bool:
     """
     *shares, total = conclusion
     values = {share.lhs: share.rhs for share in shares} | {POINTS: net[0].rhs}
-    events = total.lhs == POINTS**2 * PAIR + COVARIANCE and isinstance(total, sympy.LessThan)
-    return events and is_identity(total.lhs.xreplace(values), total.rhs)
+    events = total.lhs == POINTS**2 * PAIR + COVARIANCE and upper_bounds(total, *net)
+    return events and net[0].lhs == POINTS and is_identity(total.lhs.xreplace(values), total.rhs)
 
 
 def covariance_condition_met(
@@ -177,7 +178,8 @@ def bernstein_at_share(conclusion: Formulas, lemma: Formulas, bounded: Formulas,
     # φ and its expectation both lie between these ends.
     values = {_BOUND: high - low, _VARIANCE: bounded[2].rhs, delta: shares[0].rhs}
     room = sympy.Poly(claimed.rhs - lemma[-1].rhs.xreplace(values).xreplace(scale), WIDTH, LEVEL)
-    described = width.lhs == WIDTH**2 and claimed.lhs == SHORTFALL and isinstance(claimed, sympy.LessThan)
+    described = width.lhs == WIDTH**2 and claimed.lhs == SHORTFALL and bounded[2].lhs == VARIANCE
+    described &= lemma[-1].lhs == quantity_symbol("mean_deviation") and upper_bounds(claimed, lemma[-1], bounded[2])
     return described and all(bool(coefficient >= 0) for coefficient in room.coeffs())
 
 
@@ -218,7 +220,8 @@ def shortfall_small(conclusion: Formulas, deviation: Formulas, width: Formulas, 
     at_powers = {0: 0, 1: multiple * eps, 2: widest.rhs}
     in_width = sympy.Poly(deviation[1].rhs.xreplace({level.lhs: level.rhs}), WIDTH)
     largest = sum(coefficient * at_powers[power] for (power,), coefficient in in_width.terms())
-    return bool(multiple.is_Rational) and covered and shows(conclusion[0], {eps: (0, 1)}, {SHORTFALL: largest})
+    one_way = widest.lhs == WIDTH**2 and upper_bounds(widest, deviation[1])
+    return bool(multiple.is_Rational) and one_way and covered and shows(conclusion[0], {eps: (0, 1)}, {SHORTFALL: largest})
 
 
 def truncation_moves(conclusion: Formulas) -> bool:
@@ -266,7 +269,8 @@ def mean_step_small(conclusion: Formulas, lemma: Formulas, covariance: Formulas,
     length = n * quantity_symbol("variance_ratio") * RADIUS**2
     largest = lemma[-1].rhs.xreplace({U_SQUARED: length, V_SQUARED: n}) / n**2
     bound = largest.xreplace({upper.lhs: upper.rhs})
-    described = claimed.lhs == _STEP**2 and isinstance(claimed, sympy.LessThan) and constant[0].lhs == C1
+    described = claimed.lhs == _STEP**2 and upper_bounds(claimed, lemma[-1], upper) and constant[0].lhs == C1
+    described &= lemma[-1].lhs == quantity_symbol("squared_inner_product")
     return described and is_identity(claimed.rhs, bound)
 
 
@@ -290,7 +294,7 @@ def moved_little(
     squared = sympy.expand(double.rhs.xreplace({single.lhs: single.rhs}) ** 2)
     bound = (squared / step.lhs * step.rhs).xreplace(values)
     box = {eps: (0, 1)}
-    described = claimed.lhs == double.lhs == MOVED and isinstance(claimed, sympy.LessThan)
+    described = claimed.lhs == double.lhs == MOVED and upper_bounds(claimed, single, double, step)
     return described and is_nonnegative(claimed.rhs, box) and is_nonnegative(claimed.rhs**2 - bound, box)
 
 

@@ -14,6 +14,7 @@ from theory._symbols import named, quantity_symbol, symbol
 from theory.catalogue._chernoff import TAU
 from theory.catalogue._nets import POINTS
 from theory.catalogue._quartic_forms import DIAGONAL, ERROR, TOP
+from theory.catalogue._one_way import lower_bounds, upper_bounds
 from theory.catalogue.lemma_c1 import cov_uv, var_u, var_v
 
 eps, delta, n, d = (symbol(name) for name in ("eps", "delta", "n", "d"))
@@ -39,7 +40,7 @@ def union_over_net(conclusion: Formulas, net: Formulas) -> bool:
         Whether the share times that number is δ exactly.
     """
     share, total = conclusion
-    described = share.lhs == SHARE and total.lhs == POINTS * SHARE and isinstance(total, sympy.LessThan)
+    described = share.lhs == SHARE and total.lhs == POINTS * SHARE and upper_bounds(total, *net)
     most = total.lhs.xreplace({net[0].lhs: net[0].rhs}).xreplace({share.lhs: share.rhs})
     return described and is_identity(most, total.rhs)
 
@@ -172,7 +173,8 @@ def square_small(
     most = in_t.xreplace({logarithm: bounded}).xreplace({n: size})
     room = sympy.expand(sympy.cancel((claimed.rhs - most) * size / T)).xreplace({T: least[0].rhs + larger})
     coefficients = sympy.Poly(sympy.expand(room), larger).coeffs()
-    described = _is_bound_of_tau(exponent) and isinstance(claimed, sympy.LessThan)
+    described = _is_bound_of_tau(exponent) and upper_bounds(claimed, least[1], *tangent)
+    described &= least[0].lhs == T and lower_bounds(least[0])
     return bool(described and falls and rising and all(coefficient >= 0 for coefficient in coefficients))
 
 

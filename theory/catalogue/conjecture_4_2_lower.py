@@ -39,6 +39,7 @@ from theory._symbols import quantity_symbol, symbol
 from theory.catalogue._directional import LOWER, MEAN, RATIO_U, RATIO_W, eps, population_step, reduction_steps
 from theory.catalogue._directional_events import convention_step, monotone_step, variance_step
 from theory.catalogue._truncated_net import MOVED, SHORTFALL, net_steps
+from theory.catalogue._one_way import upper_bounds
 from theory.catalogue._truncation import EXPECTED, PRODUCT, S, T, truncation_steps
 
 delta, d = symbol("delta"), symbol("d")
@@ -151,6 +152,7 @@ def mean_above(
     left = expected.rhs - losses[SHORTFALL] - losses[MOVED]
     from_below = ends(truncation)[1] == S * T and truncation[1].lhs == PRODUCT and expected.lhs == EXPECTED
     one_way = isinstance(claimed, sympy.LessThan) and isinstance(expected, sympy.GreaterThan)
+    one_way &= upper_bounds(*fixed_pair, *moved)
     return from_below and one_way and claimed.rhs == MEAN and is_identity(claimed.lhs, left)
 
 
@@ -178,5 +180,5 @@ def bound_from_events(
     box = {eps: (0, 1), more: (0, None), x: (0, 1), y: (0, 1)}
     corner = value.xreplace({more: sympy.S.Zero, x: sympy.S.One, y: sympy.S.One})
     conventional = same(convention, (replaced(claimed, {definition.lhs: sympy.S.One}),))
-    described = claimed.rhs == definition.lhs and mean[0].rhs == MEAN and conventional
+    described = claimed.rhs == definition.lhs and mean[0].rhs == MEAN and upper_bounds(*mean) and conventional
     return described and is_identity(claimed.lhs, corner) and shows(claimed, box, {definition.lhs: value})

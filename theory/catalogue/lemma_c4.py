@@ -36,6 +36,7 @@ from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
 from theory._symbols import symbol
 from theory.catalogue._chernoff import TAU
+from theory.catalogue._one_way import upper_bounds
 from theory.catalogue._row_sum_events import LENGTH, OTHERS, ROW_SUM, SQUARE, TRACE, WEIGHTED, event_steps
 
 eps, delta, n, d_eff = (symbol(name) for name in ("eps", "delta", "n", "d_eff"))
@@ -220,7 +221,7 @@ def accuracies_bounded(conclusion: Formulas, ranges: Formulas, ratios: Formulas)
         quotients = {sympy.sqrt(TAU): _SHARE * root * sympy.sqrt(size), TAU: _SECOND_SHARE * ratio * size}
         return follows(claimed, replaced(given, quotients), box)
 
-    return all(map(holds, conclusion, ranges[1:], sizes)) and len(conclusion) == len(sizes)
+    return upper_bounds(*ratios) and all(map(holds, conclusion, ranges[1:], sizes)) and len(conclusion) == len(sizes)
 
 
 def products_bounded(conclusion: Formulas, accuracies: Formulas) -> bool:

@@ -33,6 +33,7 @@ from theory._statement import Control, Statement
 from theory._symbols import named, quantity_symbol, symbol
 from theory.catalogue._logarithms import rational_logarithms
 from theory.catalogue._nets import form_within_norm
+from theory.catalogue._one_way import lower_bounds, upper_bounds
 from theory.catalogue.lemma_e3 import CONDITION, ERROR
 
 eps, delta, n, d = (symbol(name) for name in ("eps", "delta", "n", "d"))
@@ -178,7 +179,7 @@ def lemma_applies(conclusion: Formulas, lemma: Formulas, asked: Formulas, own: F
     """
     room, box = rational_logarithms(own[0].rhs - asked[0].rhs)
     enough = own[0].lhs == asked[0].lhs == n and is_nonnegative(room, {eps: (0, 1), d: (1, None), **box})
-    return enough and conclusion == lemma
+    return enough and lower_bounds(own[0], asked[0]) and conclusion == lemma
 
 
 def ratio_within(conclusion: Formulas, whitening: Formulas, rayleigh: Formulas, error: Formulas) -> bool:
@@ -197,4 +198,4 @@ def ratio_within(conclusion: Formulas, whitening: Formulas, rayleigh: Formulas, 
     extremes = [whitening[0].rhs.xreplace({_RAYLEIGH: end.xreplace(worst)}) for end in ends(rayleigh)]
     claimed = ends(conclusion)
     same_ends = all(is_identity(own, extreme) for own, extreme in zip(claimed, extremes, strict=True))
-    return conclusion[0].rhs == whitening[0].lhs == RATIO and same_ends
+    return conclusion[0].rhs == whitening[0].lhs == RATIO and upper_bounds(*error) and same_ends

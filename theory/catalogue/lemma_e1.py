@@ -253,6 +253,7 @@ def independent_sum(conclusion: Formulas, one: Formulas) -> bool:
         return one_way and is_identity(formula.rhs, n * (factor.rhs - 1))
 
     pinned = tuple(formula.lhs for formula in conclusion) == (LOG_UP, LOG_DOWN)
+    pinned &= tuple(formula.lhs for formula in one) == (_TRANSFORM_UP, _TRANSFORM_DOWN)
     return pinned and logarithm_below and all(map(holds, conclusion, one))
 
 

@@ -33,6 +33,7 @@ from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
 from theory._symbols import named, quantity_symbol, symbol
 from theory.catalogue._logarithms import rational_logarithms
+from theory.catalogue._one_way import lower_bounds, upper_bounds
 from theory.catalogue._nets import POINTS, TOP, cardinality_steps, norm_steps
 
 eps, delta, n, d = (symbol(name) for name in ("eps", "delta", "n", "d"))
@@ -170,7 +171,8 @@ def union_over_net(conclusion: Formulas, net: Formulas) -> bool:
     """
     share, total = conclusion
     most = total.lhs.xreplace({POINTS: net[0].rhs, share.lhs: share.rhs})
-    described = share.lhs == _SHARE and total.lhs == POINTS * _SHARE and isinstance(total, sympy.LessThan)
+    described = share.lhs == _SHARE and total.lhs == POINTS * _SHARE and upper_bounds(total, *net)
+    described &= net[0].lhs == POINTS
     return described and is_identity(most, total.rhs)
 
 
@@ -228,7 +230,7 @@ def condition_suffices(conclusion: Formulas, sample_size: Formulas, one_directio
     squared = one_direction[0]
     # The squared width times n does not depend on n.
     room, box = rational_logarithms(claimed.rhs**2 * condition.rhs - squared.rhs * n)
-    described = claimed.lhs**2 == squared.lhs and isinstance(claimed, sympy.LessThan) and condition.lhs == n
+    described = claimed.lhs**2 == squared.lhs and upper_bounds(claimed) and condition.lhs == n and lower_bounds(condition)
     positive = is_nonnegative(claimed.rhs, {eps: (0, 1)})
     return described and positive and is_nonnegative(room, {eps: (0, 1), d: (1, None), **box})
 
@@ -248,7 +250,8 @@ def deviation_on_net(conclusion: Formulas, one_direction: Formulas, width: Formu
     share = sympy.Symbol("share", positive=True)
     low, high = (end.xreplace({widest.lhs: share * widest.rhs}) for end in ends(one_direction[1:]))
     box = {eps: (0, 1), share: (0, 1)}
-    return claimed.lhs == TOP and all(shows(claimed, box, {TOP: size}) for size in (-low, high))
+    pinned = claimed.lhs == TOP and one_direction[1].rhs == _DEVIATION and upper_bounds(widest)
+    return pinned and all(shows(claimed, box, {TOP: size}) for size in (-low, high))
 
 
 def norm_of_error(conclusion: Formulas, norm: Formulas, on_net: Formulas) -> bool:
@@ -264,4 +267,4 @@ def norm_of_error(conclusion: Formulas, norm: Formulas, on_net: Formulas) -> boo
     """
     (claimed,), (by_net,), (largest,) = conclusion, norm, on_net
     exact = is_identity(claimed.rhs, by_net.rhs.xreplace({largest.lhs: largest.rhs}))
-    return isinstance(claimed, sympy.LessThan) and claimed.lhs == by_net.lhs and exact
+    return upper_bounds(claimed, by_net, largest) and claimed.lhs == by_net.lhs and exact

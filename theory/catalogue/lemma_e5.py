@@ -37,6 +37,7 @@ from theory._statement import Control, Statement
 from theory._symbols import symbol
 from theory.catalogue._fixed_direction_blocks import ACROSS, CROSS, ERROR, LARGER, block_steps
 from theory.catalogue._fixed_direction_size import ROOT, SCALE, size_steps
+from theory.catalogue._one_way import upper_bounds
 from theory.catalogue._fixed_direction_weights import ALONG
 
 eps, delta, d = (symbol(name) for name in ("eps", "delta", "d"))
@@ -141,6 +142,7 @@ def error_from_blocks(
     share, part = sympy.symbols("share part", positive=True)
     at_scale = {ROOT: share * scale[2].rhs}, {SCALE: part * small[0].rhs}
     pinned = (along[0].lhs, across[0].lhs, cross[0].lhs) == (ALONG, ACROSS, CROSS) and small[0].lhs == SCALE
+    pinned &= scale[2].lhs == ROOT and upper_bounds(blocks[0], along[0], across[0], cross[0], scale[2], small[0])
     box = {eps: (0, 1), share: (0, 1), part: (0, 1)}
     sums = [
         blocks[0].rhs.xreplace({LARGER: block.rhs, CROSS: cross[0].rhs}).xreplace(at_scale[0]).xreplace(at_scale[1])

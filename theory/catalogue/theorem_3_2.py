@@ -36,6 +36,7 @@ from theory._statement import Control, Statement
 from theory._symbols import CONSTANT, named, quantity_symbol, symbol
 from theory.catalogue._directional import LOWER, UPPER
 from theory.catalogue._directional_events import convention_step
+from theory.catalogue._one_way import upper_bounds
 from theory.catalogue.theorem_4_2 import CONDITIONS, EXPLICIT, RANGE
 
 delta = symbol("delta")
@@ -149,7 +150,7 @@ def _proof() -> Proof:
             proved,
             Fact("constant", (equal(CONSTANT, EXPLICIT),)),
             conditions_shared,
-            ("sample_size", "4.2:sample_size"),
+            ("sample_size", "4.2:sample_size", "4.2:constant"),
             "the conditions are the same",
         ),
         Step(
@@ -243,18 +244,21 @@ def parallel_gradients(conclusion: Formulas) -> bool:
     return shows(conclusion[0], {}, {MU: mu, _ONE: along})
 
 
-def conditions_shared(conclusion: Formulas, sample_size: Formulas, directional: Formulas) -> bool:
+def conditions_shared(
+    conclusion: Formulas, sample_size: Formulas, directional: Formulas, constant: Formulas
+) -> bool:
     """Take over the constant of Theorem 4.2.
 
     Args:
         conclusion: the constant.
         sample_size: the theorem's conditions.
         directional: those of Theorem 4.2.
+        constant: the constant that is enough for these.
 
     Returns:
         Whether the conditions are the same, and so is the constant.
     """
-    return same(conclusion, (equal(CONSTANT, EXPLICIT),)) and same(sample_size, directional)
+    return same(conclusion, constant) and same(sample_size, directional)
 
 
 def every_direction(conclusion: Formulas, theorem: Formulas, constant: Formulas) -> bool:
@@ -288,7 +292,7 @@ def bounds_from_extremes(
     """
     (least, most), lower, upper = ends(extremes), eigenvectors[0], eigenvectors[3]
     middle = extremes[0].rhs
-    chained = (lower.rhs, upper.lhs) == (least, most) and same(conclusion, between(lower.lhs, middle, upper.rhs))
+    chained = (lower.rhs, upper.lhs) == (least, most) and upper_bounds(lower, upper) and same(conclusion, between(lower.lhs, middle, upper.rhs))
     return chained and same(convention, tuple(replaced(formula, {middle: sympy.S.One}) for formula in conclusion))
 
 

@@ -40,6 +40,7 @@ from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
 from theory._symbols import CONSTANT, named, symbol
 from theory.catalogue._directional import LOWER, UPPER, population_step, reduction_steps
+from theory.catalogue._one_way import lower_bounds, upper_bounds
 from theory.catalogue._directional_events import (
     bounds_step,
     convention_step,
@@ -246,7 +247,9 @@ def conditions_suffice(
     covered = sympy.log(2) > half and is_nonnegative(variance, {accuracy: (half, None), x: (0, None), y: (0, None)})
     tight = (rooms[0].xreplace({x: 8 * y}), rooms[1].xreplace({y: sympy.S.Zero}))
     least = all(is_identity(room, sympy.S.Zero) for room in tight)
-    one_way = all(isinstance(formula, sympy.GreaterThan) for formula in (*sample_size, *moment_size, *variance_size))
+    one_way = lower_bounds(*sample_size, *moment_size, *variance_size) and upper_bounds(*halved)
+    one_way &= {formula.lhs for formula in (*sample_size, *moment_size, *variance_size)} == {symbol("n")}
+    one_way &= (shares[0].lhs, shares[1].lhs) == (_FIRST, _SECOND)
     within = _nowhere_negative(rooms[0], x, y) and is_nonnegative(rooms[1], {x: (0, None), y: (0, None)})
     return bool(constant.lhs == CONSTANT and one_way and covered and least and within)
 

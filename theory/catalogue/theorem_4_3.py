@@ -48,6 +48,7 @@ from theory._symbols import named, quantity_symbol, symbol
 from theory.catalogue._directional import COSINE, LOWER, MEAN, POPULATION, UPPER, eps, population_step, reduction_steps
 from theory.catalogue._directional_events import bounds_step, convention_step, monotone_step, variance_step
 from theory.catalogue._fixed_directions import condition_steps
+from theory.catalogue._one_way import upper_bounds
 from theory.catalogue._nets import form_within_norm
 
 d, K, delta = (symbol(name) for name in ("d", "K", "delta"))
@@ -197,7 +198,7 @@ def mean_within(conclusion: Formulas, error_form: Formulas, lemma: Formulas, con
     """
     error, *form_bounds = error_form
     extremes = [end.xreplace({lemma[0].lhs: lemma[0].rhs}) for end in ends(tuple(form_bounds))]
-    met = all(formula.lhs.name.startswith("C") for formula in constant)
+    met = upper_bounds(*lemma) and all(formula.lhs.name.startswith("C") for formula in constant)
     exact = all(
         is_identity(error.lhs.xreplace({MEAN: end}), extreme)
         for end, extreme in zip(ends(conclusion), extremes, strict=True)

@@ -26,7 +26,7 @@ STANDINGS = {
 MEANING = (
     "A step is proved where computer algebra reduces its check, a function of the formulas that it concludes and uses, "
     "to true. Sums over samples, directions or neurons are compared as they stand, or at two or three terms, which "
-    "have the form of any number; each step's note says which, and what is taken in words, such as the spectral theorem."
+    "have the form of any number; each step's note says which, and what is taken in words, like the spectral theorem."
 )
 """What a reader must know of a proof by computation."""
 _OF_STEPS = {"proved": "proved", "checked": "checked", "cited": "literature", "failed": "failed"}
