@@ -12,8 +12,8 @@ from theory._facts import Fact, Formulas, at_most, below, between, ends, replace
 from theory._inequalities import is_identity
 from theory._proof import Step, StepStatus
 from theory._symbols import named, quantity_symbol
+from theory.catalogue._directional import COSINE, LOWER, MEAN, POPULATION, RATIO_U, RATIO_W, UPPER, eps
 from theory.catalogue._one_way import upper_bounds
-from theory.catalogue._directional import LOWER, MEAN, POPULATION, RATIO_U, RATIO_W, UPPER, eps
 
 _LARGER = named("larger_eps", r"\varepsilon'", positive=True)
 

@@ -22,6 +22,7 @@ from theory.catalogue._escape_map import (
     flat,
     sharp,
 )
+from theory.catalogue._one_way import lower_bounds
 from theory.catalogue._second_moments import A1, A2, eta
 
 _FIRST = A1 / (1 + A2) * flat / sharp
@@ -101,7 +102,8 @@ def large_step(conclusion: Formulas, ratio_map: Formulas) -> bool:
     box = dict.fromkeys((A1, A2, flat, sharp, eta, NOW, more), (0, None))
     holds = all(shows(bound, box, {NEXT: image + more, NEXT_FROM_FLAT: alone + more}) for bound in bounds)
     exact = is_identity(image.xreplace({NOW: sympy.S.Zero}), bounds[0].lhs)
-    return isinstance(case, sympy.GreaterThan) and exact and holds and _speaks_of(bounds, NEXT, NEXT_FROM_FLAT)
+    one_way = isinstance(case, sympy.GreaterThan) and _is_map(ratio_map)
+    return one_way and exact and holds and _speaks_of(bounds, NEXT, NEXT_FROM_FLAT)
 
 
 def doubling(conclusion: Formulas, ratio_map: Formulas, step_size: Formulas) -> bool:
@@ -156,7 +158,8 @@ def carried(conclusion: Formulas, ratio_map: Formulas, doubling: Formulas) -> bo
     target = {NEXT: bounds[0].lhs + even_more}
     cyclic = same((again,), (at_least(case.lhs.xreplace({NOW: NEXT}), case.rhs),))
     holds = all(shows(bound, box, values) for bound in bounds) and shows(again, box, target)
-    return isinstance(case, sympy.GreaterThan) and cyclic and holds and _speaks_of(bounds, NEXT, NEXT_FROM_FLAT)
+    one_way = isinstance(case, sympy.GreaterThan) and _is_map(ratio_map) and _is_small(doubling)
+    return one_way and cyclic and holds and _speaks_of(bounds, NEXT, NEXT_FROM_FLAT)
 
 
 def amplified(conclusion: Formulas, ratio_map: Formulas, doubling: Formulas) -> bool:
@@ -176,12 +179,25 @@ def amplified(conclusion: Formulas, ratio_map: Formulas, doubling: Formulas) -> 
     image = _at_maximum(ratio_map[2].rhs, doubling[0].rhs, doubling[0].lhs).xreplace({SHARP_GAIN: gain})
     box = {FLAT_GAIN: (0, None), NOW: (0, None), share: (0, 1)}
     in_case = isinstance(case, sympy.LessThan) and is_nonnegative(gain, box)
+    in_case &= _is_map(ratio_map) and _is_small(doubling)
     return in_case and claimed.lhs == 1 + NEXT and shows(claimed, box, {NEXT: image})
 
 
 def _at_maximum(expression: sympy.Expr, largest: sympy.Expr, least: sympy.Expr) -> sympy.Expr:
     """Replace the maximum of two numbers by the one that is known to be the larger."""
     return expression.xreplace({sympy.Max(largest, least): sympy.sympify(largest)})
+
+
+def _is_map(ratio_map: Formulas) -> bool:
+    """Say whether D' is bounded from below, from any D and from X = 0."""
+    named = tuple(formula.lhs for formula in ratio_map[2:]) == (NEXT, NEXT_FROM_FLAT)
+    return named and lower_bounds(*ratio_map[2:])
+
+
+def _is_small(doubling: Formulas) -> bool:
+    """Say whether the case is that of a small step and a large β, in which b exceeds a number."""
+    named = (doubling[0].lhs, doubling[2].rhs) == (LARGE_STEP, FLAT_GAIN)
+    return named and all(isinstance(formula, sympy.StrictLessThan) for formula in doubling)
 
 
 def _speaks_of(bounds: list[Relational], *quantities: sympy.Symbol) -> bool:

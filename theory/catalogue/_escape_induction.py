@@ -14,6 +14,7 @@ from theory._inequalities import is_identity
 from theory._proof import Step, StepStatus
 from theory._symbols import named, quantity_symbol, symbol
 from theory.catalogue._escape_map import FLAT_GAIN, NEXT, NEXT_FROM_FLAT, NOW, SHARP_GAIN
+from theory.catalogue._one_way import lower_bounds
 from theory.catalogue._second_moments import eta
 
 t = symbol("t")
@@ -47,9 +48,9 @@ def induction_steps() -> tuple[Step, ...]:
     power = (FLAT_GAIN / 2) ** _STEPS
     return (
         Step(
-            "D_k(0) ≥ 0",
+            "D_k(0) ≥ 0, and D_k(t) ≥ 0 at every t",
             proved,
-            Fact("start", (at_least(_START, 0),)),
+            Fact("start", (at_least(_START, 0), at_least(RATIO, 0))),
             ratio_of_parts,
             note="a ratio of sums of λᵢ E wᵢ² ≥ 0; one direction on either side",
         ),
@@ -112,16 +113,17 @@ def ratio_of_parts(conclusion: Formulas) -> bool:
     """Show that a ratio of sums of λᵢ E wᵢ² is not negative.
 
     Args:
-        conclusion: the ratio at the start, above a number.
+        conclusion: the ratio at the start, and at any t, above a number.
 
     Returns:
-        Whether it is, with one direction on either side.
+        Whether they are, with one direction on either side.
     """
-    (claimed,) = conclusion
+    start, later = conclusion
     curvatures, moments = (sympy.symbols(f"{letter}0:2", positive=True) for letter in ("l", "m"))
     ratio = curvatures[1] * moments[1] / (curvatures[0] * moments[0])
     box = dict.fromkeys((*curvatures, *moments), (0, None))
-    return claimed.lhs == _START and shows(claimed, box, {_START: ratio})
+    named_first = (start.lhs, later.lhs) == (_START, RATIO)
+    return named_first and all(shows(formula, box, {formula.lhs: ratio}) for formula in conclusion)
 
 
 def induction(conclusion: Formulas, start: Formulas, amplified: Formulas) -> bool:
@@ -141,7 +143,8 @@ def induction(conclusion: Formulas, start: Formulas, amplified: Formulas) -> boo
     factor = sympy.cancel(amplified[1].rhs / (1 + NOW))
     growth = _logarithm(claimed.rhs.xreplace({_STEPS: _STEPS + 1})) - _logarithm(claimed.rhs)
     step = sympy.expand(growth - _logarithm(factor)) == 0
-    named_first = claimed.lhs == 1 + NOW and amplified[1].lhs == 1 + NEXT
+    named_first = claimed.lhs == 1 + NOW and amplified[1].lhs == 1 + NEXT and start[0].lhs == _START
+    named_first &= lower_bounds(start[0], amplified[1])
     return named_first and step and isinstance(claimed, sympy.GreaterThan) and shows(base, {more: (0, None)})
 
 
@@ -194,8 +197,13 @@ def reached(conclusion: Formulas, growing: Formulas, waiting: Formulas, carried:
     later = carried[-1]
     by_carrying = at_least(later.lhs.xreplace({NEXT: _BEFORE}), later.rhs)
     either = same(amplified[:1], (at_most(carried[0].lhs, carried[0].rhs),))
+    one_way = lower_bounds(*growing, carried[0], later)
     return (
-        either and same((case, by_growth), waiting) and same((claimed,), (by_carrying,)) and growing[0].lhs == 1 + NOW
+        one_way
+        and either
+        and same((case, by_growth), waiting)
+        and same((claimed,), (by_carrying,))
+        and growing[0].lhs == 1 + NOW
     )
 
 
@@ -219,7 +227,7 @@ def cases_together(
         doubling: the second case.
         carried: its bound, where c(1 + D_k(t − 1)) ≥ 1.
         reached: when that is so.
-        start: the least value of a ratio D_k.
+        start: the least value of a ratio D_k, at the start and at any t.
 
     Returns:
         Whether each branch is that least value, or the bound of a case whose conditions all stand on the way to it.
@@ -244,9 +252,10 @@ def cases_together(
         same((alone,), (at_most(bound.lhs, NEXT_FROM_FLAT),)) for bound, alone in (large_step[1:], carried[1:3])
     )
     links &= (claimed.rhs, total.lhs.has(eta**2)) == (RATIO, True) and isinstance(claimed, sympy.LessThan)
+    links &= start[1].lhs == RATIO and lower_bounds(carried[0], start[1])
 
     def covered(conditions: list[Relational], value: sympy.Expr) -> bool:
-        if value == start[0].rhs:
+        if value == start[1].rhs:
             return True
         return any(
             is_identity(value, bound) and all(any(_agree(asked, given) for given in conditions) for asked in needed)

@@ -21,6 +21,7 @@ from theory.catalogue._directions import (
     over_flat,
     over_sharp,
 )
+from theory.catalogue._one_way import lower_bounds, upper_bounds
 from theory.catalogue._second_moments import (
     A1,
     A2,
@@ -239,6 +240,7 @@ def ratio_map(conclusion: Formulas, flat_part: Formulas, sharp_part: Formulas, d
     named_first = (gain_flat.lhs, gain_sharp.lhs, drift[0].lhs) == (FLAT_GAIN, SHARP_GAIN, _DRIFT)
     exact = is_identity(from_flat.rhs.xreplace(values), alone)
     named_first &= (flat_part[2].lhs, sharp_part[2].lhs) == (_NEXT_Y, _NEXT_X)
+    named_first &= lower_bounds(flat_part[2]) and upper_bounds(sharp_part[2], drift[0])
     return named_first and exact and from_nothing and shows(ratio, box, values)
 
 

@@ -15,15 +15,17 @@ from theory._proof import Step, StepStatus
 from theory._symbols import named, quantity_symbol, symbol
 from theory.catalogue._fixed_direction_size import POINT_LOG, ROOT, SAMPLE_LOG, SCALE
 from theory.catalogue._fixed_direction_weights import (
+    FOURTH,
     FROBENIUS,
     OPERATOR,
+    SQUARE,
     WEIGHTS,
     in_roots,
     upper_tail,
     weight_steps,
 )
-from theory.catalogue._one_way import lower_bounds, upper_bounds
 from theory.catalogue._nets import TOP, cardinality_steps, norm_steps
+from theory.catalogue._one_way import lower_bounds, upper_bounds
 
 delta, n, d = (symbol(name) for name in ("delta", "n", "d"))
 
@@ -143,7 +145,10 @@ def weighted_norms(conclusion: Formulas, fourth: Formulas, cut: Formulas) -> boo
     traced = is_identity((weights * weights).trace(), mean * count / n**2)
     # The mean is over n samples, of which three are written out.
     exact = is_identity(frobenius.rhs, fourth[0].rhs * n / n**2) and is_identity(operator.rhs, cut[0].rhs / n)
-    pinned = (frobenius.lhs, operator.lhs) == (FROBENIUS**2, OPERATOR) and (fourth[0].lhs, cut[0].lhs) == (FOURTH, SQUARE)
+    pinned = (frobenius.lhs, operator.lhs) == (FROBENIUS**2, OPERATOR) and (fourth[0].lhs, cut[0].lhs) == (
+        FOURTH,
+        SQUARE,
+    )
     return traced and pinned and exact and upper_bounds(*conclusion, fourth[0], cut[0])
 
 

@@ -12,8 +12,8 @@ from theory._facts import Fact, Formulas, at_least, at_most, equal
 from theory._inequalities import is_identity, is_nonnegative
 from theory._proof import Step, StepStatus
 from theory._symbols import named, symbol
-from theory.catalogue._one_way import lower_bounds, upper_bounds
 from theory.catalogue._logarithms import rational_logarithms
+from theory.catalogue._one_way import lower_bounds, upper_bounds
 
 eps, delta, n, d = (symbol(name) for name in ("eps", "delta", "n", "d"))
 

@@ -11,10 +11,10 @@ import sympy
 from theory._facts import Fact, Formulas, at_most, ends, equal, shows
 from theory._inequalities import is_identity
 from theory._proof import Step, StepStatus
-from theory._symbols import named, symbol
+from theory._symbols import named, quantity_symbol, symbol
 from theory.catalogue._fixed_direction_size import POINT_LOG, ROOT, SAMPLE_LOG, SCALE
-from theory.catalogue._one_way import lower_bounds, upper_bounds
 from theory.catalogue._nets import POINTS
+from theory.catalogue._one_way import lower_bounds, upper_bounds
 
 eps, delta, n, d = (symbol(name) for name in ("eps", "delta", "n", "d"))
 

@@ -13,8 +13,8 @@ import sympy
 from theory._facts import Fact, Formulas, at_most, equal, shows
 from theory._inequalities import is_identity, is_nonnegative, is_positive
 from theory._proof import Step, StepStatus
-from theory.catalogue._one_way import upper_bounds
 from theory._symbols import named, symbol
+from theory.catalogue._one_way import upper_bounds
 
 d = symbol("d")
 # The radius of a net may depend on ε.

@@ -12,6 +12,7 @@ from theory._facts import Fact, Formulas, at_most, below, equal, shows
 from theory._inequalities import is_positive
 from theory._proof import Step, StepStatus
 from theory._symbols import named, symbol
+from theory.catalogue._one_way import upper_bounds
 from theory.catalogue._second_moments import ALONG_U, ALONG_W, MOMENT, NEXT_MOMENT, PART, at_samples, eta, samples
 
 _COUNT = symbol("n")
@@ -197,7 +198,8 @@ def fixed_point(conclusion: Formulas, absolute: Formulas, crossing: Formulas) ->
     M, u = _symmetric("M"), sympy.Matrix(sympy.symbols("u0:2", real=True))
     moment = (u.T * M * u)[0]
     values = {NEXT_MOMENT: (u.T * (radius * M) * u)[0], MOMENT: moment}
-    in_order = claimed.lhs == NEXT_MOMENT and crossing[0].lhs == QUOTIENT
+    in_order = claimed.lhs == NEXT_MOMENT and crossing[0].lhs == QUOTIENT and upper_bounds(crossing[0])
+    in_order &= crossing[1].lhs == _PART_QUOTIENT and isinstance(crossing[1], sympy.StrictLessThan)
     return both_signs and in_order and crossing[1].rhs == radius and shows(claimed, {}, values)
 
 

@@ -14,8 +14,8 @@ from theory._proof import Step, StepStatus
 from theory._symbols import named, quantity_symbol, symbol
 from theory.catalogue._logarithms import rational_logarithms
 from theory.catalogue._nets import POINTS, RADIUS, cardinality_steps
-from theory.catalogue._truncation import LEVEL
 from theory.catalogue._one_way import upper_bounds
+from theory.catalogue._truncation import LEVEL, VARIANCE
 from theory.catalogue.lemma_e6 import U_SQUARED, V_SQUARED
 
 eps, delta, n, d = (symbol(name) for name in ("eps", "delta", "n", "d"))
@@ -221,7 +221,9 @@ def shortfall_small(conclusion: Formulas, deviation: Formulas, width: Formulas, 
     in_width = sympy.Poly(deviation[1].rhs.xreplace({level.lhs: level.rhs}), WIDTH)
     largest = sum(coefficient * at_powers[power] for (power,), coefficient in in_width.terms())
     one_way = widest.lhs == WIDTH**2 and upper_bounds(widest, deviation[1])
-    return bool(multiple.is_Rational) and one_way and covered and shows(conclusion[0], {eps: (0, 1)}, {SHORTFALL: largest})
+    return (
+        bool(multiple.is_Rational) and one_way and covered and shows(conclusion[0], {eps: (0, 1)}, {SHORTFALL: largest})
+    )
 
 
 def truncation_moves(conclusion: Formulas) -> bool:

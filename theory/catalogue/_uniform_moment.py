@@ -13,8 +13,8 @@ from theory._inequalities import is_identity, is_nonnegative
 from theory._symbols import named, quantity_symbol, symbol
 from theory.catalogue._chernoff import TAU
 from theory.catalogue._nets import POINTS
-from theory.catalogue._quartic_forms import DIAGONAL, ERROR, TOP
 from theory.catalogue._one_way import lower_bounds, upper_bounds
+from theory.catalogue._quartic_forms import DIAGONAL, ERROR, TOP
 from theory.catalogue.lemma_c1 import cov_uv, var_u, var_v
 
 eps, delta, n, d = (symbol(name) for name in ("eps", "delta", "n", "d"))

@@ -38,8 +38,8 @@ from theory._statement import Control, Statement
 from theory._symbols import quantity_symbol, symbol
 from theory.catalogue._directional import LOWER, MEAN, RATIO_U, RATIO_W, eps, population_step, reduction_steps
 from theory.catalogue._directional_events import convention_step, monotone_step, variance_step
-from theory.catalogue._truncated_net import MOVED, SHORTFALL, net_steps
 from theory.catalogue._one_way import upper_bounds
+from theory.catalogue._truncated_net import MOVED, SHORTFALL, net_steps
 from theory.catalogue._truncation import EXPECTED, PRODUCT, S, T, truncation_steps
 
 delta, d = symbol("delta"), symbol("d")

@@ -32,6 +32,7 @@ from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
 from theory._symbols import named, quantity_symbol, symbol
 from theory.catalogue._directions import CURVATURES, MOMENTS, at_directions, over_flat, over_sharp
+from theory.catalogue._one_way import lower_bounds, upper_bounds
 from theory.catalogue._second_moments import RATIO, SOURCE
 
 last_sharp, first_flat, D = (symbol(name) for name in ("lambda_k", "lambda_next", "D"))
@@ -193,4 +194,5 @@ def ratio_of_distances(conclusion: Formulas, sharp_part: Formulas, flat_part: Fo
     box = dict.fromkeys((last_sharp, first_flat, _X, _Y, more), (0, None)) | {share: (0, 1)}
     written = replaced(claimed, {D: _Y / _X, P: ratio})
     named_first = (sharp.lhs, flat.lhs, claimed.rhs) == (_SHARP_DISTANCE, _FLAT_DISTANCE, P)
+    named_first &= upper_bounds(sharp) and lower_bounds(flat)
     return named_first and shows(written, box) and is_identity(claimed.lhs, at_cut[0].rhs)

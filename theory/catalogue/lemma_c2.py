@@ -36,6 +36,7 @@ from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
 from theory._symbols import named, quantity_symbol, symbol
 from theory.catalogue._index_notation import same_sums
+from theory.catalogue._one_way import upper_bounds
 from theory.catalogue.lemma_c1 import FOURTH_MOMENT, cov_uv, var_u, var_v
 from theory.catalogue.lemma_e6 import INNER_SQUARED, U_SQUARED, V_SQUARED
 
@@ -292,5 +293,5 @@ def range_within(conclusion: Formulas, alignment: Formulas, relation: Formulas) 
     value = alignment[0].rhs.xreplace({rho**2: share * most})
     lower, upper = conclusion
     met = value.subs(share, 0) == lower.lhs and value.subs(share, 1) == upper.rhs
-    pinned = lower.rhs == upper.lhs == alignment[0].lhs and relation[1].lhs == rho**2
+    pinned = lower.rhs == upper.lhs == alignment[0].lhs and relation[1].lhs == rho**2 and upper_bounds(relation[1])
     return bool(pinned and met) and all(shows(f, {share: (0, 1)}, {alignment[0].lhs: value}) for f in conclusion)

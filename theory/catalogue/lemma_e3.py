@@ -33,8 +33,8 @@ from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
 from theory._symbols import named, quantity_symbol, symbol
 from theory.catalogue._logarithms import rational_logarithms
-from theory.catalogue._one_way import lower_bounds, upper_bounds
 from theory.catalogue._nets import POINTS, TOP, cardinality_steps, norm_steps
+from theory.catalogue._one_way import lower_bounds, upper_bounds
 
 eps, delta, n, d = (symbol(name) for name in ("eps", "delta", "n", "d"))
 
@@ -230,7 +230,9 @@ def condition_suffices(conclusion: Formulas, sample_size: Formulas, one_directio
     squared = one_direction[0]
     # The squared width times n does not depend on n.
     room, box = rational_logarithms(claimed.rhs**2 * condition.rhs - squared.rhs * n)
-    described = claimed.lhs**2 == squared.lhs and upper_bounds(claimed) and condition.lhs == n and lower_bounds(condition)
+    described = (
+        claimed.lhs**2 == squared.lhs and upper_bounds(claimed) and condition.lhs == n and lower_bounds(condition)
+    )
     positive = is_nonnegative(claimed.rhs, {eps: (0, 1)})
     return described and positive and is_nonnegative(room, {eps: (0, 1), d: (1, None), **box})
 

@@ -37,8 +37,8 @@ from theory._statement import Control, Statement
 from theory._symbols import symbol
 from theory.catalogue._fixed_direction_blocks import ACROSS, CROSS, ERROR, LARGER, block_steps
 from theory.catalogue._fixed_direction_size import ROOT, SCALE, size_steps
-from theory.catalogue._one_way import upper_bounds
 from theory.catalogue._fixed_direction_weights import ALONG
+from theory.catalogue._one_way import upper_bounds
 
 eps, delta, d = (symbol(name) for name in ("eps", "delta", "d"))
 

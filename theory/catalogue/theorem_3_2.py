@@ -244,9 +244,7 @@ def parallel_gradients(conclusion: Formulas) -> bool:
     return shows(conclusion[0], {}, {MU: mu, _ONE: along})
 
 
-def conditions_shared(
-    conclusion: Formulas, sample_size: Formulas, directional: Formulas, constant: Formulas
-) -> bool:
+def conditions_shared(conclusion: Formulas, sample_size: Formulas, directional: Formulas, constant: Formulas) -> bool:
     """Take over the constant of Theorem 4.2.
 
     Args:
@@ -292,7 +290,11 @@ def bounds_from_extremes(
     """
     (least, most), lower, upper = ends(extremes), eigenvectors[0], eigenvectors[3]
     middle = extremes[0].rhs
-    chained = (lower.rhs, upper.lhs) == (least, most) and upper_bounds(lower, upper) and same(conclusion, between(lower.lhs, middle, upper.rhs))
+    chained = (
+        (lower.rhs, upper.lhs) == (least, most)
+        and upper_bounds(lower, upper)
+        and same(conclusion, between(lower.lhs, middle, upper.rhs))
+    )
     return chained and same(convention, tuple(replaced(formula, {middle: sympy.S.One}) for formula in conclusion))
 
 

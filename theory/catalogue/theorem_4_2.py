@@ -40,7 +40,6 @@ from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
 from theory._symbols import CONSTANT, named, symbol
 from theory.catalogue._directional import LOWER, UPPER, population_step, reduction_steps
-from theory.catalogue._one_way import lower_bounds, upper_bounds
 from theory.catalogue._directional_events import (
     bounds_step,
     convention_step,
@@ -48,6 +47,7 @@ from theory.catalogue._directional_events import (
     monotone_step,
     variance_step,
 )
+from theory.catalogue._one_way import lower_bounds, upper_bounds
 
 eps, delta, d = (symbol(name) for name in ("eps", "delta", "d"))
 

@@ -48,8 +48,8 @@ from theory._symbols import named, quantity_symbol, symbol
 from theory.catalogue._directional import COSINE, LOWER, MEAN, POPULATION, UPPER, eps, population_step, reduction_steps
 from theory.catalogue._directional_events import bounds_step, convention_step, monotone_step, variance_step
 from theory.catalogue._fixed_directions import condition_steps
-from theory.catalogue._one_way import upper_bounds
 from theory.catalogue._nets import form_within_norm
+from theory.catalogue._one_way import upper_bounds
 
 d, K, delta = (symbol(name) for name in ("d", "K", "delta"))
 

@@ -42,6 +42,7 @@ from theory.catalogue._directions import (
     loss_along,
     step_size_step,
 )
+from theory.catalogue._one_way import lower_bounds
 from theory.catalogue._second_moments import (
     A1,
     A2,
@@ -192,4 +193,5 @@ def growth_from_loss(conclusion: Formulas, loss: Formulas, step_size: Formulas) 
     box = dict.fromkeys((A1, A2, beta, more), (0, None))
     above = shows(claimed, box, {loss_growth: follows_from + more})
     named = is_identity(step.lhs, eta**2 * (sharp + flat)) and (least.lhs, claimed.rhs) == (_NEXT_LOSS, loss_growth)
+    named &= lower_bounds(least)
     return named and above and is_identity(claimed.lhs, follows_from)

@@ -37,6 +37,7 @@ from theory._proof import Proof, Step, StepStatus
 from theory._statement import Control, Statement
 from theory._symbols import named, quantity_symbol
 from theory.catalogue._directions import ALIGNMENTS, CURVATURES, at_directions, beta, everywhere
+from theory.catalogue._one_way import upper_bounds
 from theory.catalogue._second_moments import (
     A1,
     A2,
@@ -285,7 +286,7 @@ def step_below_two(conclusion: Formulas, moments: Formulas, crossing: Formulas) 
     start = {MOMENT: sympy.S.One, LOSS: CURVATURE, ALIGNMENT: low + share * (high - low)}
     quotient = moments[0].rhs.xreplace(start).xreplace(WITH_GAP)
     beyond = quotient.xreplace({eta: (claimed.rhs + more) / CURVATURE})
-    known = crossing[0].lhs == QUOTIENT and moments[0].lhs == NEXT_MOMENT
+    known = crossing[0].lhs == QUOTIENT and moments[0].lhs == NEXT_MOMENT and upper_bounds(crossing[0])
     least = isinstance(claimed, sympy.LessThan) and claimed.lhs == eta * CURVATURE
     box = {**AMPLITUDES, share: (0, 1), more: (0, None), CURVATURE: (0, None)}
     return known and least and is_positive(beyond - crossing[0].rhs, box)
@@ -375,6 +376,7 @@ def sandwich(conclusion: Formulas, total: Formulas, moments: Formulas, below_two
     values = {THRESHOLD_SUM: plain / weighted * total[1].rhs, **WITH_GAP}
     box = {**AMPLITUDES, **dict.fromkeys(terms, (0, None)), **dict.fromkeys(shares, (0, 1))}
     known = total[0].lhs == conclusion[0].rhs == conclusion[1].lhs == THRESHOLD_SUM
+    known &= below_two[0].lhs == eta * CURVATURE and upper_bounds(*below_two)
     return known and all(shows(formula, box, values) for formula in conclusion)
 
 
