@@ -191,6 +191,7 @@ def markov_on_the_line(conclusion: Formulas, line: Formulas, convention: Formula
     chance = (expectation.rhs - least.rhs) / (upper - least.rhs)
     box = {eps: (0, 1), n: (1, None)}
     inside = is_nonnegative(least.rhs - lower, box) and isinstance(least, sympy.GreaterThan)
+    inside &= upper_bounds(*convention) and convention[0].rhs == convention[1].lhs == least.rhs
     return inside and claimed.lhs == OUTSIDE and shows(claimed, box, {OUTSIDE: chance})
 
 

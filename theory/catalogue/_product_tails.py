@@ -109,6 +109,7 @@ def deviation_defined(conclusion: Formulas, cut: Formulas, moments: Formulas, pa
     two = is_identity(root.rhs**2, growth * TAU / n) and root.rhs.is_positive
     one = is_identity(extra.rhs.xreplace(logarithm), (TAU / (n * largest)).xreplace(logarithm))
     larger = deviation.rhs == sympy.Max(2 * ROOT, ROOT + EXTRA)
+    larger &= pair[1].lhs == PAIR_UP and upper_bounds(pair[1])
     return bool(two and one and larger and (root.lhs, extra.lhs, deviation.lhs) == (ROOT, EXTRA, DEVIATION))
 
 

@@ -3,7 +3,7 @@
 Problem:
     f(x; θ) = Σ_k a_k σ(b_k·x) with the a_k fixed and θ = (b_1, b_2, …), inputs x_1, …, x_n ~ N(0, S) independent, and
     any labels. The slopes of σ lie between α and β, 0 < α ≤ β; a leaky ReLU of slope s has α = s and β = 1.
-    μ(θ) = Tr(Σ₁ G)/(2 L ‖G‖²_F), with μ := 1 where the loss is zero.
+    μ(θ) = Tr(Σ₁ G)/(2 L ‖G‖²_F), with μ := 1 where the loss is zero, or G, as where every a_k is zero.
 
 Statement:
     If n ≥ C log(n/δ)/ε² and d_eff ≥ C log(n/δ)/ε², where d_eff = min{srk(S), srk(S²)}, then
