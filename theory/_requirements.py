@@ -123,9 +123,13 @@ def _all_hold(
     size: np.ndarray,
 ) -> np.ndarray:
     """Say at which sizes every condition holds; an undefined right-hand side counts as not met."""
+    import numpy as np
+
     result = size > 0
-    for condition, constant in zip(conditions, constants, strict=True):
-        result &= size >= constant * evaluate(condition, {**values, name: size})
+    # What overflows is infinite, and not met.
+    with np.errstate(over="ignore"):
+        for condition, constant in zip(conditions, constants, strict=True):
+            result &= size >= constant * evaluate(condition, {**values, name: size})
     return result
 
 

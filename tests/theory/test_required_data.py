@@ -123,3 +123,9 @@ def test_conditions_that_nothing_meets():
     assert "no d_eff up to 1e15" in message(statement.replace(dimension="2*d_eff").required_dimension)
     assert "no d_eff" in message(statement.replace(dimension="log(eps - 1/2)").required_dimension, eps=0.25)
     assert "d_eff: expected to be left out" in message(statement.required_dimension, d_eff=3)
+
+
+@pytest.mark.filterwarnings("error")
+def test_conditions_beyond_the_floats_are_refused_quietly():
+    with pytest.raises(theory.StatementError, match="no n up to 1e15"):
+        theory.statement("3.3").required_n(eps=1e-300, delta=0.1)

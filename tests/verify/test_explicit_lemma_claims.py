@@ -226,6 +226,8 @@ def test_conditions_that_ask_for_too_much_leave_nothing_to_judge():
         (("E.5", {"lower": "0"}), "lower"),
         (("E.6", {"probability": "1/2"}), "probability"),
         (("C.5", {"probability": "1 - eps"}), "probability"),
+        (("C.5", {"probability": "1 + delta/100"}), "probability: expected at most 1"),
+        (("E.1", {"probability": "2"}), "probability: expected at most 1"),
         (("C.6", {"sample_size": ["n"]}), "sample_size"),
         (("E.3", {"upper": None}), "expected a lower or an upper bound"),
     ],
@@ -235,6 +237,26 @@ def test_what_cannot_be_judged_is_refused_in_a_line(claim, expected):
         claims.check(altered(*claim))
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("upper", ["0", "eps - 1", "where(d > 5, 0, eps)"])
+def test_a_norm_has_no_bound_below_zero(upper):
+    with pytest.raises(VerifyError, match="upper: expected a positive bound of a norm, got "):
+        claims.judge(altered("E.5", {"upper": upper}), context())
+
+
+@pytest.mark.parametrize(
+    ("upper", "state"),
+    [
+        # Where d = 1, as on the ray of rare rows, nothing is changed.
+        ("eps/d", State.VIOLATED),
+        ("where(delta < 0.001, eps/10, eps)", State.NOT_REFUTED),
+    ],
+)
+def test_a_bound_of_a_fixed_direction_may_contain_other_symbols(upper, state):
+    verdict, _, _ = claims.judge(altered("E.5", {"upper": upper}), context())
+    check_form(verdict)
+    assert verdict.state is state
 
 
 # --- Laws and statistics, against slow and plain ones --------------------------------------------------------------

@@ -291,11 +291,23 @@ def _check_conditions(statement: theory.Statement) -> None:
     free = statement.probability.free_symbols if statement.probability is not None else ()
     if {str(symbol) for symbol in free} - {"delta"}:
         raise VerifyError(f"probability: expected an expression in delta alone, got {statement.probability}")
+    if statement.probability is not None and _largest_probability(statement) > 1:
+        raise VerifyError(f"probability: expected at most 1 for every delta, got {statement.probability}")
     for field in ("sample_size", "dimension"):
         for number, expression in enumerate(getattr(statement, field)):
             problem = _problem(statement, field, number)
             if problem:
                 raise VerifyError(f"{field}: expected a condition that {problem}, got {expression}")
+
+
+def _largest_probability(statement: theory.Statement) -> float:
+    """Evaluate the probability at many δ, and take the largest value."""
+    import numpy as np
+
+    delta = np.concatenate([np.geomspace(1e-12, 0.5, 60), 1 - np.geomspace(1e-12, 0.5, 60)])
+    return float(
+        np.max(statement.evaluate("probability", **({"delta": delta} if "delta" in statement.symbols else {})))
+    )
 
 
 def _problem(statement: theory.Statement, field: str, number: int) -> str:

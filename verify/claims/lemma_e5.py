@@ -32,6 +32,7 @@ from verify.claims._covered import covered
 from verify.claims._proofs import proof_evidence
 from verify.data_sets import DataSets
 from verify.designs import Design
+from verify.errors import VerifyError
 from verify.failure import allowed_delta, quantile_level
 from verify.rays import Ray, RayPoint, symbol_values
 from verify.trend import HOLDS_BELOW, VIOLATED_ABOVE, Trend, judge_trend
@@ -137,9 +138,10 @@ def _observed(
     """Draw data sets until the trend of the norm over its bound is decided."""
     designs = [point.design for point in ray.points]
     level = quantile_level(statement, DELTA)
+    bounds = [_bound(statement, point) for point in ray.points]
     for trials in ROUNDS[context.profile]:
         samples = [values[:, 0] for values in observations.values(designs, trials)]
-        ratios = [np.log(sample / _bound(statement, point)) for point, sample in zip(ray.points, samples, strict=True)]
+        ratios = [np.log(sample / bound) for bound, sample in zip(bounds, samples, strict=True)]
         stream = streams.generator(context.seed, "bootstrap", (ray.plan.name, "fixed direction", trials))
         trend = judge_trend([math.log(point.scale) for point in ray.points], ratios, level, stream)
         if trend.state is not State.INCONCLUSIVE:
@@ -148,18 +150,21 @@ def _observed(
 
 
 def _bound(statement: theory.Statement, point: RayPoint) -> float:
-    """Evaluate the upper bound at a point."""
-    return float(np.asarray(statement.evaluate("upper", **symbol_values(statement, point.design, point.eps, DELTA))))
+    """Evaluate the upper bound at a point; its logarithm is compared."""
+    bound = float(np.asarray(statement.evaluate("upper", **symbol_values(statement, point.design, point.eps, DELTA))))
+    if bound <= 0:
+        raise VerifyError(f"upper: expected a positive bound of a norm, got {bound:g} at d = {point.design.d}")
+    return bound
 
 
-def rare_row_log_probability(n: np.ndarray, eps: float) -> np.ndarray:
+def rare_row_log_probability(n: np.ndarray, eps: float | np.ndarray) -> np.ndarray:
     """Compute the probability that one of n rows alone breaks the bound at d = 1.
 
     Where zᵢ⁴ > (3 + ε) n, the mean of the fourth powers is above 3 + ε, whatever the other rows are.
 
     Args:
         n: numbers of samples, shape (m,).
-        eps: ε.
+        eps: ε, a number or shape (m,).
 
     Returns:
         Natural logarithm of P(maxᵢ zᵢ⁴ > (3 + ε) n), shape (m,).
@@ -172,7 +177,15 @@ def rare_row_log_probability(n: np.ndarray, eps: float) -> np.ndarray:
 def _rare_rows(statement: theory.Statement) -> tuple[Evidence, dict[str, Any] | None]:
     """Follow the constants that are contradicted as δ falls to the probability of a rare row."""
     test = f"rare rows at d = 1, ε = {RARE_EPS:g}, n up to {RARE_N[-1]:.0f}"
-    eps = float(np.asarray(statement.evaluate("upper", eps=RARE_EPS)))
+    assert statement.upper is not None
+    names = {symbol.name for symbol in statement.upper.free_symbols}
+    if "delta" in names:
+        return Evidence(test, "δ is looked for, and the bound contains it", State.OBSERVED), None
+    at = {"eps": RARE_EPS, "n": RARE_N, "d": 1.0}
+    bound = np.asarray(statement.evaluate("upper", **{name: value for name, value in at.items() if name in names}))
+    if np.any(bound <= 0):
+        raise VerifyError(f"upper: expected a positive bound of a norm, got {float(np.min(bound)):g} at d = 1")
+    eps = np.broadcast_to(bound, RARE_N.shape)
     # Half of the probability is less than what happens.
     allowed = [allowed_delta(statement, float(log) - math.log(2)) for log in rare_row_log_probability(RARE_N, eps)]
     if None in allowed:
