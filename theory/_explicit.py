@@ -80,7 +80,8 @@ def explicit_bounds(
         **slopes: `alpha` and `beta` for Theorem 3.5, with 0 <= alpha <= beta.
 
     Returns:
-        The interval. O(d log d) time once and O(m) for each of some hundred tilts, m the number of distinct
+        The interval. Its two ends are not each monotone in δ, as their share of it is chosen by their ratio; every
+        interval is valid. O(d log d) time once and O(m) for each of some hundred tilts, m the number of distinct
         eigenvalues; O(d) memory.
 
     Raises:

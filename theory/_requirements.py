@@ -46,6 +46,27 @@ def constants(statement: Statement, field: str, constant: Any, values: Mapping[s
     return [float(c.subs({s: values[s.name] for s in c.free_symbols})) for c in given[before : before + count]]
 
 
+def stated(statement: Statement, values: dict[str, Any]) -> dict[str, Any]:
+    """Refuse an ε for which a statement is not made.
+
+    Args:
+        statement: the statement.
+        values: a float for every symbol needed.
+
+    Returns:
+        The values.
+
+    Raises:
+        StatementError: where ε is larger than the statement's largest.
+    """
+    if values.get("eps", 0.0) > statement.largest_eps:
+        raise StatementError(
+            f"eps: expected at most {statement.largest_eps:g}, for which statement {statement.id} is made, "
+            f"got {values['eps']:g}"
+        )
+    return values
+
+
 def smallest_n(conditions: Sequence[sympy.Expr], constants: Sequence[float], values: Mapping[str, Any]) -> int:
     """Find the smallest n from which on every condition `n >= C f(n)` holds.
 

@@ -75,6 +75,7 @@ class Statement:
         dimension: each entry f is a condition d_eff >= C f.
         constants: what the constants C are: `none`, `absolute` or `may depend on eps` (then one for each condition).
         probability: the probability with which the bounds hold; None where they always do.
+        largest_eps: the largest ε for which it is stated; 1 is excluded.
         controls: false variants.
         depends_on: the ids of the statements that its proof uses.
         proof: the executed proof; None for an altered statement and for a conjecture without one.
@@ -99,6 +100,7 @@ class Statement:
     dimension: tuple[sympy.Expr, ...] = ()
     constants: str = "none"
     probability: sympy.Expr | None = None
+    largest_eps: float = 1.0
     controls: tuple[Control, ...] = ()
     depends_on: tuple[str, ...] = ()
     proof: Proof | None = None
@@ -395,4 +397,4 @@ class Statement:
                 f"{name}: expected to be left out, for it is what is computed, got {shown(values[name])}"
             )
         needed = [symbol for symbol in self._symbols_in(*conditions) if symbol != name]
-        return _values.scalars(self.id, self.symbols, needed, values)
+        return _requirements.stated(self, _values.scalars(self.id, self.symbols, needed, values))

@@ -267,12 +267,11 @@ def _entry(
 ) -> Entry:
     """Assess one theorem."""
     import theory
-    from verify.constants import LARGEST_EPS
 
     statement = theory.statement(id)
     values = {name: value for name, value in known.items() if name in statement.symbols}
-    largest = LARGEST_EPS.get(statement.quantity, 1.0)
-    note = f"stated for ε up to {largest:g}" if known["eps"] > largest else ""
+    beyond = known["eps"] > statement.largest_eps
+    note = f"stated for ε up to {statement.largest_eps:g}" if beyond else ""
     proof, data = _proved_constants(statement, known), _fitted_constants(statement, fitted, known["eps"])
     return Entry(
         id,

@@ -13,8 +13,6 @@ from verify.rays import RayPoint, symbol_values
 from verify.statistics import quantile_interval
 
 EPS_GRID = np.geomspace(0.01, 0.999, 300)
-LARGEST_EPS = {"g_uniform": 0.5, "mu_olm": 0.5}
-"""Largest ε of statements whose conditions lose their d as ε → 1, by quantity (Theorem 4.2)."""
 
 
 def fitted_constant(
@@ -59,6 +57,6 @@ def _needed(statement: theory.Statement, point: RayPoint, extremes: np.ndarray, 
         for f in statement.evaluate(field, **values):
             allowed = np.minimum(allowed, quantity / np.maximum(f, 1e-300))
     lower, upper = (np.broadcast_to(statement.evaluate(side, **values), EPS_GRID.shape) for side in ("lower", "upper"))
-    stated = LARGEST_EPS.get(statement.quantity, 1.0) >= EPS_GRID
+    stated = statement.largest_eps >= EPS_GRID
     fails = ((extremes[:, :1] < lower) | (extremes[:, 1:] > upper)) & stated
     return np.max(np.where(fails, allowed, 0.0), axis=1)

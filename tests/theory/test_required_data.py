@@ -54,7 +54,6 @@ def test_what_4_2_and_its_lower_half_ask_for():
     # The second condition decides in low dimensions: 100 (log 10 + log 20).
     assert theory.statement("4.2").required_n(eps=0.1, delta=0.05, d=1) == 530
     assert theory.statement("4.2-lower").required_n(eps=0.1, delta=0.05, d=20) == 23
-    assert theory.statement("4.2").required_n(eps=1 - 1e-9, delta=0.5, d=10**6) == 1
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6), st.floats(0.01, 0.9), st.floats(1e-6, 0.9))
@@ -129,3 +128,12 @@ def test_conditions_that_nothing_meets():
 def test_conditions_beyond_the_floats_are_refused_quietly():
     with pytest.raises(theory.StatementError, match="no n up to 1e15"):
         theory.statement("3.3").required_n(eps=1e-300, delta=0.1)
+
+
+def test_statements_for_a_small_accuracy_refuse_a_large_one():
+    for id in ("3.2", "4.2", "C.6"):
+        values = {"delta": 0.99, "d": 1000}
+        with pytest.raises(theory.StatementError, match=f"eps: expected at most 0.5.*{id}"):
+            theory.statement(id).required_n(eps=0.51, **values)
+        assert theory.statement(id).required_n(eps=0.5, **values) > 0
+    assert theory.statement("4.2-lower").required_n(eps=0.51, delta=0.5, d=10) > 0

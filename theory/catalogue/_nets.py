@@ -28,12 +28,13 @@ POINTS = named("net_points", r"|\mathcal{N}|", positive=True)
 TOP = named("net_maximum", r"\max_{y \in \mathcal{N}} |y^\top A y|", positive=True)
 
 
-def cardinality_steps(radius: sympy.Expr, base: sympy.Expr | int) -> tuple[Step, ...]:
+def cardinality_steps(radius: sympy.Expr, base: sympy.Expr | int, title: str = "") -> tuple[Step, ...]:
     """List the steps to the number of points of a net: facts `balls` and `net`.
 
     Args:
         radius: the net's radius r, below 1/2; it may be written in the statement's symbols.
         base: what the d-th power is taken of, 1 + 2/r.
+        title: the title of the second step; by default with both as numbers.
 
     Returns:
         The steps, in order.
@@ -47,7 +48,7 @@ def cardinality_steps(radius: sympy.Expr, base: sympy.Expr | int) -> tuple[Step,
             note="points more than r apart, |x − y| ≤ |x| + |y|; 0 < r < 1/2 where 0 < ε < 1",
         ),
         Step(
-            f"a net of radius {radius} has at most ({base})^d points",
+            title or f"a net of radius {radius} has at most {base}^d points",
             StepStatus.PROVED,
             Fact("net", (at_most(POINTS, base**d),)),
             points_by_volume,

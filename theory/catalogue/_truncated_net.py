@@ -43,7 +43,7 @@ def net_steps() -> tuple[Step, ...]:
     """
     proved = StepStatus.PROVED
     return (
-        *cardinality_steps(eps**3 / 1000, BASE),
+        *cardinality_steps(eps**3 / 1000, BASE, "a net of radius ε³/1000 has at most (1 + 2000/ε³)^d points"),
         Step(
             "what may fail at a pair, times the number of pairs, and for the covariance, is at most δ",
             proved,

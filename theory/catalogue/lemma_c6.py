@@ -70,6 +70,7 @@ def build() -> Statement:
         upper=eps,
         sample_size=CONDITIONS,
         probability=1 - delta,
+        largest_eps=0.5,
         controls=_controls(),
         depends_on=("C.1", "E.4"),
         proof=Proof(_proof),

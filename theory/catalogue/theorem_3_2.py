@@ -85,6 +85,7 @@ def build() -> Statement:
         sample_size=CONDITIONS,
         constants="absolute",
         probability=1 - delta,
+        largest_eps=0.5,
         controls=_controls(),
         depends_on=("4.2",),
         proof=Proof(_proof),

@@ -98,6 +98,7 @@ def build() -> Statement:
         sample_size=CONDITIONS,
         constants="absolute",
         probability=1 - delta,
+        largest_eps=0.5,
         controls=_controls(),
         depends_on=("C.1", "C.2", "C.5", "C.6"),
         proof=Proof(_proof),
