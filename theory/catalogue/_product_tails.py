@@ -56,7 +56,7 @@ def pair_growth(conclusion: Formulas, exponentials: Formulas, moments: Formulas)
     """
     rate, up, down = conclusion
     mean, (theta, weighted, plain) = sympy.Symbol("mean", positive=True), moments
-    # uȳ ≤ u h b², so that exp(uȳ) is at most the weight exp(θb²).
+    # up ≤ u h b², so that exp(up) is at most the weight exp(θb²).
     cut_off = (rate.lhs, theta.lhs) == (LARGEST_RATE, THETA) and is_identity(rate.rhs * CUT, THETA)
 
     def holds(formula: Relational, bound: Relational, moment: Relational, sign: int) -> bool:

@@ -187,7 +187,7 @@ def _tail_steps() -> tuple[Step, ...]:
     root, extra = tails.ROOT, tails.EXTRA
     return (
         Step(
-            "log E exp(u(ȳ − E ȳ)) ≤ 169u² for u ≤ θ/h, and log E exp(−u(y − E y)) ≤ 105u²/2",
+            "log E exp(u(p − E p)) ≤ 169u² for u ≤ θ/h, and log E exp(−u(y − E y)) ≤ 105u²/2",
             proved,
             Fact(
                 "one pair",
@@ -199,7 +199,7 @@ def _tail_steps() -> tuple[Step, ...]:
             ),
             tails.pair_growth,
             ("exponentials", "moments"),
-            "y = a²b², and ȳ = y where a² ≤ h, 0 beyond: then uȳ ≤ uhb² ≤ θb² and ȳ² ≤ a⁴b⁴",
+            "y = a²b², and p = y where a² ≤ h, 0 beyond: then up ≤ uhb² ≤ θb² and p² ≤ a⁴b⁴",
         ),
         Step(
             "the sums over n pairs have n times that",
@@ -213,7 +213,7 @@ def _tail_steps() -> tuple[Step, ...]:
             ),
             tails.sum_growth,
             ("one pair",),
-            "the logarithms of independent factors add; q is Σ(ȳᵢ − E ȳ) above and Σ(yᵢ − E y) below",
+            "the logarithms of independent factors add; q is Σ(pᵢ − E p) above and Σ(yᵢ − E y) below",
         ),
         markov_step(),
         Step(
@@ -232,7 +232,7 @@ def _tail_steps() -> tuple[Step, ...]:
             "R² = 169τ/n and W = hτ/(θn)",
         ),
         Step(
-            "P(Σ(ȳᵢ − E ȳ) ≥ nx) ≤ exp(−τ)",
+            "P(Σ(pᵢ − E p) ≥ nx) ≤ exp(−τ)",
             proved,
             Fact(
                 "upper tail",
@@ -243,7 +243,7 @@ def _tail_steps() -> tuple[Step, ...]:
             ),
             tails.upper_tail,
             ("sum", "Markov", "one pair", "moments", "deviation", "cut"),
-            "where R/169 ≤ θ/h the part 2R of x is enough, else R + W; E ȳ ≤ E y",
+            "where R/169 ≤ θ/h the part 2R of x is enough, else R + W; E p ≤ E y",
         ),
         Step(
             "P(Σ(yᵢ − E y) ≤ −nx) ≤ exp(−τ)",
