@@ -19,7 +19,7 @@ from theory.catalogue._product_moments import ANY_LARGE, CUT, PLAIN, THETA, TILT
 n, delta = symbol("n"), symbol("delta")
 
 ERROR = quantity_symbol("fourth_moment_deviation")
-PAIR_UP = named("log_transform_of_pair", r"\log \mathbb{E}\, e^{u (\bar y - \mathbb{E} \bar y)}", real=True)
+PAIR_UP = named("log_transform_of_pair", r"\log \mathbb{E}\, e^{u (p - \mathbb{E} p)}", real=True)
 PAIR_DOWN = named("log_transform_of_negative_pair", r"\log \mathbb{E}\, e^{-u (y - \mathbb{E} y)}", real=True)
 LARGEST_RATE = named("largest_rate", r"u_{\max}", positive=True)
 LOG_ABOVE = named("log_chance_above", r"\log \mathbb{P}(q \ge s)", real=True)

@@ -27,8 +27,8 @@ PAIR, COVARIANCE = (
 )
 WIDTH = sympy.Symbol("w", positive=True)
 # How much the sample mean of φ falls short of its expectation at a pair of the net, and moves away from it.
-SHORTFALL = named("shortfall", r"\mathbb{E}\, \varphi - \bar\varphi", real=True)
-MOVED = named("moved", r"|\bar\varphi(a, b) - \bar\varphi(a', b')|", nonnegative=True)
+SHORTFALL = named("shortfall", r"\mathbb{E}\, \varphi - \varphi_n", real=True)
+MOVED = named("moved", r"|\varphi_n(a, b) - \varphi_n(a', b')|", nonnegative=True)
 _STEP = named("mean_step", r"\tfrac1n \sum_i |(a - a') \cdot z_i|", nonnegative=True)
 _CHANGE = named("mean_change", r"\tfrac1n \sum_i |\min(s_i, \kappa) - \min(s'_i, \kappa)|", nonnegative=True)
 _BOUND, _VARIANCE = symbol("M"), symbol("V")
@@ -79,7 +79,7 @@ def net_steps() -> tuple[Step, ...]:
             ),
             bernstein_at_share,
             ("E.1", "bounded", "shares"),
-            "Lemma E.1 for E φ − φ, which is at most κ² in size; 2 · 105 ≤ 15²",
+            "Lemma E.1 for E φ − φ, which is at most κ² in size; φₙ is the mean over the samples; 2 · 105 ≤ 15²",
         ),
         Step(
             "w² ≤ ε³/4900",
