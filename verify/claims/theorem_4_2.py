@@ -13,6 +13,8 @@ Method:
     leaves, as a ratio of ε's (`verify.ratios`). That the conditions tighten enough as δ → 0 is tested by the
     probability of rare rows (`verify.rare_events`, `verify.rare_rows`), which can only refute.
 
+    Theorems 3.2 and 4.2 are judged with the constant of their proof as well (`verify.explicit_conditions`).
+
 Guarantee:
     `holds` when no ray climbs and the population's range lies within the bounds. Statements whose constants may depend
     on ε are followed at fixed ε only. Where the statement asks for few samples there is no certificate for the infimum
@@ -29,6 +31,7 @@ import numpy as np
 import theory
 from verify.claims._along_rays import LaidRay, Tests, judge_along_rays
 from verify.claims._context import Context
+from verify.explicit_conditions import explicit_condition_test
 from verify.observing import Observed
 from verify.population import population_test
 from verify.rare_events import rare_event_test
@@ -117,8 +120,9 @@ def judge(statement: theory.Statement, context: Context, observations: Observati
     settings = PROFILES[context.profile]
     population, witness = population_test(statement, context.seed, settings.delta)
     rare, rare_witness = rare_event_test(statement, context.seed)
-    evidence = [population, rare]
-    witness = witness or rare_witness
+    explicit, explicit_witness = explicit_condition_test(statement, context, settings.most_starts)
+    evidence = [population, rare, *explicit]
+    witness = witness or rare_witness or explicit_witness
     if witness is None:
         row, witness = rare_row_test(statement, context.seed)
         evidence.append(row)
