@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from theory._parse import parse
     from theory._proof import Proof, Step, StepResult, StepStatus
     from theory._proof_writing import (
-        explicit_constants,
         proof_latex,
         proof_lines,
         sentence,
@@ -50,7 +49,6 @@ __all__ = [
     "chains_latex",
     "chains_text",
     "explicit_bounds",
-    "explicit_constants",
     "fields_dict",
     "formula_latex",
     "formula_text",
@@ -86,7 +84,6 @@ _HOMES = {
     "chains_latex": "_formulas",
     "chains_text": "_formulas",
     "explicit_bounds": "_explicit",
-    "explicit_constants": "_proof_writing",
     "fields_dict": "_writing",
     "formula_latex": "_formulas",
     "formula_text": "_formulas",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from theory._facts import Fact, Formulas
+from theory._facts import Fact
 from theory._formulas import chains_latex, chains_text, formula_latex, formula_text
 from theory._proof import StepResult
 from theory._prose import latex_text
@@ -56,18 +56,6 @@ def used_words(statement: Statement) -> list[list[str]]:
     return [[_phrase(name, numbers) for name in step.uses] for step in steps]
 
 
-def explicit_constants(statement: Statement) -> Formulas:
-    """List the constants that a statement's proof gives.
-
-    Args:
-        statement: the statement.
-
-    Returns:
-        The formulas of the fact named `constant`, such as C = 1620; none where the proof has no such fact.
-    """
-    return statement.proof.facts().get("constant", ()) if statement.proof else ()
-
-
 def tally(steps: Sequence[Step | StepResult]) -> str:
     """Count the steps of a proof by their status.
 
@@ -99,7 +87,7 @@ def proof_latex(statement: Statement, results: Sequence[StepResult] | None = Non
     ran = "executed" if results is not None else "not executed here"
     steps: Sequence[Step | StepResult] = statement.proof.steps if results is None else results
     lines = [rf"\paragraph{{Proof}} ({ran}: {tally(steps)})."]
-    if known := explicit_constants(statement):
+    if known := statement.given_constants():
         lines += [rf"Constants: ${', '.join(map(formula_latex, known))}$."]
     lines += [r"\begin{enumerate}"]
     for step, used in zip(steps, used_words(statement), strict=True):
@@ -131,7 +119,7 @@ def proof_markdown(statement: Statement, results: Sequence[StepResult] | None = 
     steps: Sequence[Step | StepResult] = statement.proof.steps if results is None else results
     ran = "executed" if results is not None else "not executed here"
     lines = [f"**Proof** ({ran}: {tally(steps)})."]
-    if known := explicit_constants(statement):
+    if known := statement.given_constants():
         lines[0] += f" Constants: ${', '.join(map(formula_latex, known))}$."
     lines.append("")
     for number, (step, used) in enumerate(zip(steps, used_words(statement), strict=True), start=1):

@@ -214,7 +214,7 @@ def test_steps_say_what_they_use():
     later = [phrase for phrases in theory.used_words(theory.statement("4.3")) for phrase in phrases]
     assert "the constants of Lemma E.5" in later
     assert any(re.fullmatch(r"step \d+ \(spread\)", phrase) for phrase in words)
-    assert [theory.formula_text(each) for each in theory.explicit_constants(statement)] == ["C = 1620"]
+    assert [theory.formula_text(each) for each in statement.given_constants()] == ["C = 1620"]
 
 
 def test_a_step_that_failed_is_written_so():

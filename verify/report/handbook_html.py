@@ -178,7 +178,7 @@ def _entry(book: Handbook, entry: Entry) -> dict[str, Any]:
         "claim": _formulas(statement.claim()),
         "conditions": _formulas(conditions),
         "probability": "" if probability is None else writing.formulas.readable(probability),
-        "constants": [_math(each, display=False) for each in theory.explicit_constants(statement)],
+        "constants": [_math(each, display=False) for each in statement.given_constants()],
         "standing": entry.standing,
         "meaning": STANDINGS[entry.standing],
         "through": entry.through,

@@ -137,7 +137,7 @@ def page_json(statement: Statement, steps: Sequence[StepResult], graph: Graph | 
     import theory
 
     more: dict[str, Any] = {"latex": statement.latex(), "proof": [theory.step_dict(step) for step in steps]}
-    constants = theory.explicit_constants(statement)
+    constants = statement.given_constants()
     more["explicit_constants"] = [theory.formula_text(constant) for constant in constants]
     if graph is not None:
         more["needed_by"] = list(graph.needed_by(statement.id))
@@ -199,7 +199,7 @@ def _proof(statement: Statement, steps: Sequence[StepResult]) -> str:
     for number, (first, *rest) in enumerate(theory.proof_lines(statement, steps), start=1):
         lines += _wrapped(first, "      ", f"{number:>4}. ")
         lines += "".join(_wrapped(line, "          ", "      ") for line in rest)
-    if constants := theory.explicit_constants(statement):
+    if constants := statement.given_constants():
         lines += "\n" + _wrapped(f"Constants: {', '.join(map(theory.formula_text, constants))}", "  ", "")
     return lines
 
