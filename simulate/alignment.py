@@ -73,7 +73,7 @@ def directional_alignment(
     centred = check_flag("centred", centred)
     count = K.shape[0] if k is None else check_integer("k", k, minimum=1, maximum=K.shape[0])
     K, scale = rescaled(xp, K)
-    values, vectors = _top_eigenpairs(xp, K, count)
+    values, vectors = gram_eigenpairs(xp, K, count)
     r = rescaled(xp, r)[0]
     energy = float(xp.sum(r * r))
     if energy == 0:
@@ -193,7 +193,7 @@ def _combine_outputs(xp: Namespace, rows: Array, r: Array) -> Array:
     return xp.sum(r[:, :, None] * blocks, axis=1)
 
 
-def _top_eigenpairs(xp: Namespace, K: Array, count: int) -> tuple[Array, Array]:
+def gram_eigenpairs(xp: Namespace, K: Array, count: int) -> tuple[Array, Array]:
     """Largest eigenvalues of a Gram matrix, descending, without those that are zero up to rounding.
 
     Args:

@@ -10,6 +10,8 @@ import numbers
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 Array = Any
 """An array of any library that the array API standard covers (NumPy, CuPy, array-api-strict, ...)."""
 
@@ -69,6 +71,32 @@ def check_integer(name: str, value: object, minimum: int | None = None, maximum:
     if (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
         raise InputError(f"{name}: expected an integer{bounds}, got {describe(number)}")
     return number
+
+
+def check_indices(name: str, value: object, count: int) -> np.ndarray:
+    """Check that a value lists indices of things that are counted from 0.
+
+    Args:
+        name: The argument's name, for the message.
+        value: A sequence of integers, or an array on the host.
+        count: How many things there are.
+
+    Returns:
+        The indices, shape (m,), int64, m ≥ 1, in the order given.
+
+    Raises:
+        InputError: If it is not that, or an index is negative or too large.
+    """
+    expected = f"{name}: expected one or more integers from 0 to {count - 1}"
+    try:
+        found = np.asarray(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{expected}, got {describe(value)}") from None
+    if found.ndim != 1 or found.size == 0 or found.dtype.kind not in "iu":
+        raise InputError(f"{expected}, got {describe(value)}")
+    if found.min() < 0 or found.max() >= count:
+        raise InputError(f"{expected}, got {int(found.min())} to {int(found.max())}")
+    return found.astype(np.int64)
 
 
 def check_real(

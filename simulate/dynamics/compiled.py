@@ -10,6 +10,7 @@ import numpy as np
 from ..kernels.loading import kernel, threads
 from ..kernels.packing import Layout, padded, vector
 from ..models import Linear
+from ..validation import Array
 from .engines import Engine, Fresh
 
 _advance = kernel("ensemble", "advance")
@@ -64,11 +65,22 @@ class Compiled(Engine):
         """
         return self.layout.unpack(self.theta)
 
+    def there(self, array: Array) -> np.ndarray:
+        """Bring an array to float64.
+
+        Args:
+            array: an array of NumPy.
+
+        Returns:
+            The array.
+        """
+        return np.asarray(array, dtype=np.float64)
+
     def outputs(self, X: np.ndarray) -> np.ndarray:
         """Outputs on samples.
 
         Args:
-            X: inputs, shape (n, d).
+            X: inputs, shape (n, d), as ``there`` gives them.
 
         Returns:
             Shape (replicas, n).

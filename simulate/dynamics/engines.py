@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import to_host
 from ..models import Model
 from ..validation import Array
 
@@ -86,27 +87,39 @@ class Engine(abc.ABC):
         """
 
     @abc.abstractmethod
-    def outputs(self, X: np.ndarray) -> np.ndarray:
+    def there(self, array: Array) -> Array:
+        """Bring an array to where the parameters are, in their floating type.
+
+        Args:
+            array: an array, there already or on the host.
+
+        Returns:
+            The array.
+        """
+
+    @abc.abstractmethod
+    def outputs(self, X: Array) -> Array:
         """Outputs on samples.
 
         Args:
-            X: inputs, shape (n, d).
+            X: inputs, shape (n, d), as ``there`` gives them.
 
         Returns:
-            Shape (replicas, n), on the host.
+            Shape (replicas, n), where the parameters are.
         """
 
-    def losses(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def losses(self, X: Array, y: Array) -> np.ndarray:
         """Losses ‖f(X; θ) − y‖²/(2n) of all replicas.
 
         Args:
-            X: inputs, shape (n, d).
-            y: targets, shape (n,).
+            X: inputs, shape (n, d), as ``there`` gives them.
+            y: targets, shape (n,), as well.
 
         Returns:
             Shape (replicas,), on the host.
         """
-        return 0.5 * np.mean((self.outputs(X) - y) ** 2, axis=1)
+        outputs, targets = (np.asarray(to_host(array), dtype=np.float64) for array in (self.outputs(X), y))
+        return 0.5 * np.mean((outputs - targets) ** 2, axis=1)
 
     @abc.abstractmethod
     def project(self, directions: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from ..arrays import to_host
 from ..models import Model
 from ..validation import Array
 from .engines import Samples
@@ -62,4 +59,4 @@ def gd(
     xp, theta0, X, y = checked_samples(model, theta0, X, y, device)
     replicas = theta0.shape[0] if theta0.ndim == 2 else 1
     run = Run(model, Samples(X, y, None), steps, 0, replicas, record, 0, first_step, None, progress)
-    return run.go(xp, theta0, lr, schedule, *(np.asarray(to_host(a), dtype=np.float64) for a in (X, y)))
+    return run.go(xp, theta0, lr, schedule, X, y)

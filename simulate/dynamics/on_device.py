@@ -69,29 +69,28 @@ class OnDevice(Engine):
         """
         return unpack(self.xp, self.layout, self.theta)
 
-    def outputs(self, X: np.ndarray) -> np.ndarray:
+    def outputs(self, X: Array) -> Array:
         """Outputs on samples.
 
         Args:
-            X: inputs, shape (n, d).
+            X: inputs, shape (n, d), as ``there`` gives them.
 
         Returns:
-            Shape (replicas, n), on the host.
+            Shape (replicas, n), on the device.
         """
-        return np.concatenate([to_host(block) for block in self._outputs(X)])
+        return self.xp.concat(list(self._outputs(X)), axis=0)
 
-    def losses(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def losses(self, X: Array, y: Array) -> np.ndarray:
         """Losses of all replicas, summed on the device.
 
         Args:
-            X: inputs, shape (n, d).
-            y: targets, shape (n,).
+            X: inputs, shape (n, d), as ``there`` gives them.
+            y: targets, shape (n,), as well.
 
         Returns:
             Shape (replicas,), on the host.
         """
-        targets = self._vector(y)[: len(y)]
-        squares = ((block - targets[None, :]) ** 2 for block in self._outputs(X))
+        squares = ((block - y[None, :]) ** 2 for block in self._outputs(X))
         return np.concatenate([to_host(0.5 * self.xp.mean(block, axis=1)) for block in squares])
 
     def project(self, directions: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -109,7 +108,7 @@ class OnDevice(Engine):
         self._kernels.project(offsets, self._once(directions, self._packed), out)
         return to_host(out)
 
-    def _outputs(self, X: np.ndarray) -> Iterator[Array]:
+    def _outputs(self, X: Array) -> Iterator[Array]:
         """Yield outputs of some replicas after the other, so that those of all need no room on the device."""
         inputs = self._matrix(X)
         here = max(1, _OUTPUTS_AT_ONCE // X.shape[0])
@@ -122,18 +121,25 @@ class OnDevice(Engine):
     def _empty(self, rows: int, columns: int) -> Array:
         return self.xp.empty((rows, columns), dtype=self.theta.dtype)
 
-    def _there(self, array: Array) -> Array:
-        """Move an array to the device, in the dtype of the parameters."""
+    def there(self, array: Array) -> Array:
+        """Bring an array to the device, in the dtype of the parameters.
+
+        Args:
+            array: an array, there already or on the host.
+
+        Returns:
+            The array.
+        """
         return self.xp.asarray(array, dtype=self.theta.dtype)
 
     def _packed(self, vectors: np.ndarray) -> Array:
-        return pack(self.xp, self.layout, self._there(vectors))
+        return pack(self.xp, self.layout, self.there(vectors))
 
     def _matrix(self, X: Array) -> Array:
-        return self._once(X, lambda rows: pad(self.xp, self._there(rows)))
+        return self._once(X, lambda rows: pad(self.xp, self.there(rows)))
 
     def _vector(self, entries: np.ndarray) -> Array:
-        return self._once(entries, lambda row: pad(self.xp, self._there(row)[None, :])[0, :])
+        return self._once(entries, lambda row: pad(self.xp, self.there(row)[None, :])[0, :])
 
     def _once(self, array: Array, convert: Callable[[Array], Array]) -> Array:
         """Convert an array once; the array itself is kept, so that its identity stays its own."""

@@ -53,17 +53,16 @@ class Plain(Engine):
         """
         return self.xp.stack(self.theta)
 
-    def outputs(self, X: np.ndarray) -> np.ndarray:
+    def outputs(self, X: Array) -> Array:
         """Outputs on samples.
 
         Args:
-            X: inputs, shape (n, d).
+            X: inputs, shape (n, d), as ``there`` gives them.
 
         Returns:
-            Shape (replicas, n), on the host.
+            Shape (replicas, n).
         """
-        inputs = self._there(X)
-        return np.stack([to_host(self.model._predict(self.xp, theta, inputs)) for theta in self.theta])
+        return self.xp.stack([self.model._predict(self.xp, theta, X) for theta in self.theta])
 
     def project(self, directions: np.ndarray, reference: np.ndarray) -> np.ndarray:
         """Components of θ − reference along directions.
@@ -77,9 +76,17 @@ class Plain(Engine):
         """
         return np.stack([directions @ (to_host(theta) - reference) for theta in self.theta])
 
-    def _there(self, array: np.ndarray) -> Array:
-        """Move an array to where the parameters are."""
-        return self.xp.astype(to_device_of(array, self.theta[0]), self.theta[0].dtype, copy=False)
+    def there(self, array: Array) -> Array:
+        """Bring an array to where the parameters are, in their floating type.
+
+        Args:
+            array: an array, there already or on the host.
+
+        Returns:
+            The array.
+        """
+        moved = to_device_of(array, self.theta[0]) if isinstance(array, np.ndarray) else array
+        return self.xp.astype(moved, self.theta[0].dtype, copy=False)
 
     def _minibatches(self, r: int, steps: int, first_step: int) -> Iterator[tuple[Array, Array]]:
         """Yield inputs and targets of each step."""
@@ -98,7 +105,7 @@ class Plain(Engine):
             rows = self.xp.asarray(chosen[s], device=array_api_compat.device(source.X))
             targets = self.xp.take(source.y, rows, axis=0)
             if source.label_noise > 0:
-                targets = targets + self._there(noise[s])
+                targets = targets + self.there(noise[s])
             yield self.xp.take(source.X, rows, axis=0), targets
 
     def _fresh(self, source: Fresh, replica: int, steps: int, first_step: int) -> Iterator[tuple[Array, Array]]:
@@ -109,7 +116,7 @@ class Plain(Engine):
             first, count = (first_step + s) * source.batch * columns, source.batch * columns
             values = draws.random_normals(self.key, first, count, replica, draws.INPUTS)
             X = values.reshape(source.batch, columns)[:, :d] * source.scales
-            yield self._there(X), self._there(X @ source.teacher + noise[s])
+            yield self.there(X), self.there(X @ source.teacher + noise[s])
 
     def _noise(self, size: float, batch: int, replica: int, steps: int, first_step: int) -> np.ndarray:
         """Draw the noise on the targets, shape (steps, batch)."""

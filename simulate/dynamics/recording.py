@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..alignment import directional_alignment, loss_alignment
 from ..arrays import real_arrays, to_host
-from ..models import Linear, Model
+from ..models import Model
 from ..validation import Array, InputError, check_flag, check_integer, check_ndim, check_shape, describe
+from .alignment_records import AlignmentRecords
 from .engines import Engine
 
 DEFAULT_RECORDS = 64
@@ -65,7 +65,7 @@ class Recorder:
     Attributes:
         record: what to record.
         times: steps at which to record, ascending, shape (T,), int64.
-        X: inputs on which the loss and the alignments are taken, on the host.
+        X: inputs on which the loss and the alignments are taken, where the engine has its arrays.
         y: their targets.
         taken: records so far, by name, one array for each time.
         count: number of times recorded so far.
@@ -73,11 +73,11 @@ class Recorder:
 
     record: Record
     times: np.ndarray
-    X: np.ndarray
-    y: np.ndarray
+    X: Array
+    y: Array
     taken: dict[str, list[np.ndarray]] = field(default_factory=dict)
     count: int = 0
-    _linear: np.ndarray | None = None
+    _alignments: AlignmentRecords | None = None
 
     def take(self, engine: Engine) -> None:
         """Record the replicas as they are.
@@ -93,7 +93,7 @@ class Recorder:
                 loss = engine.losses(self.X, self.y)
                 self._keep("loss", np.where(ended | np.isnan(loss), np.inf, loss))
             if record.loss_alignment or record.directional_alignment:
-                self._take_alignments(engine, engine.outputs(self.X) - self.y, ended)
+                self._take_alignments(engine, ended)
             if record.directions is not None:
                 self._take_energies(engine, record.directions, ended)
         if record.parameters:
@@ -119,32 +119,15 @@ class Recorder:
         for name, part in (("sharp", lambda k: energies[:, :k]), ("flat", lambda k: energies[:, k:])):
             self._keep(name, np.stack([np.sum(part(k), axis=1) for k in self.record.sharp], axis=1))
 
-    def _take_alignments(self, engine: Engine, residuals: np.ndarray, ended: np.ndarray) -> None:
-        """Record μ and g, from the Gram matrix at each replica's parameters."""
-        record = self.record
-        mu, g = np.full(len(ended), np.nan), np.full((len(ended), record.directional_alignment), np.nan)
-        parameters = to_host(engine.parameters())
-        for r in np.flatnonzero(~ended & np.all(np.isfinite(residuals), axis=1)):
-            gram = self._gram(engine.model, parameters[r])
-            if record.loss_alignment:
-                mu[r] = loss_alignment(gram, residuals[r], centred=record.centred)
-            if record.directional_alignment:
-                _, along = directional_alignment(
-                    gram, residuals[r], centred=record.centred, k=min(record.directional_alignment, len(gram))
-                )
-                g[r, : len(along)] = along
-        if record.loss_alignment:
-            self._keep("loss_alignment", mu)
-        if record.directional_alignment:
-            self._keep("directional_alignment", g)
-
-    def _gram(self, model: Model, theta: np.ndarray) -> np.ndarray:
-        """Gram matrix on the recorded samples; that of a linear model is made once."""
-        if not isinstance(model, Linear):
-            return np.asarray(model.gram(theta, self.X))
-        if self._linear is None:
-            self._linear = np.asarray(model.gram(theta, self.X))
-        return self._linear
+    def _take_alignments(self, engine: Engine, ended: np.ndarray) -> None:
+        """Record μ and g; what takes them keeps what all records share."""
+        if self._alignments is None:
+            record = self.record
+            which = (record.loss_alignment, record.directional_alignment, record.centred)
+            self._alignments = AlignmentRecords(engine.model, self.X, *which)
+        residuals = engine.outputs(self.X) - self.y[None, :]
+        for name, entry in self._alignments.take(engine.parameters(), residuals, ended).items():
+            self._keep(name, entry)
 
 
 def eigen_directions(model: Model, theta: Array, X: Array, k: int | None = None) -> Directions:

@@ -71,8 +71,8 @@ class Run:
         theta0: Array,
         lr: float,
         schedule: Schedule | Sequence[float] | None,
-        X: np.ndarray,
-        y: np.ndarray,
+        X: Array,
+        y: Array,
     ) -> Ensemble:
         """Check what is left to check, and run; X and y are where the loss is taken."""
         self.steps = check_integer("steps", self.steps, minimum=0, maximum=LAST_STEP)
@@ -86,9 +86,10 @@ class Run:
             raise InputError(f"progress: expected a function of one number, got {describe(self.progress)}")
         rates = learning_rates(lr, self.steps, schedule, self.first_step)
         record = check_record(self.record, self.model.size)
-        recorder = Recorder(record, recording_times(record, self.steps), X, y)
+        times = recording_times(record, self.steps)
         with _current(theta0):
-            return self._walk(self._engine(xp, self._starts(xp, theta0)), recorder, rates)
+            engine = self._engine(xp, self._starts(xp, theta0))
+            return self._walk(engine, Recorder(record, times, engine.there(X), engine.there(y)), rates)
 
     def _starts(self, xp: Namespace, theta0: Array) -> Array:
         """Give every replica its start, shape (replicas, p)."""

@@ -87,7 +87,7 @@ def sgd(
     noise = check_real("label_noise", label_noise, minimum=0.0)
     source = Samples(X, y, batch, check_flag("replacement", replacement), noise)
     run = Run(model, source, steps, seed, replicas, record, first_replica, first_step, threads, progress)
-    return run.go(xp, theta0, lr, schedule, np.asarray(to_host(X), np.float64), np.asarray(to_host(y), np.float64))
+    return run.go(xp, theta0, lr, schedule, X, y)
 
 
 def online_sgd(

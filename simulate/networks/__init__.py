@@ -4,6 +4,7 @@ from .architectures import convolutional, fully_connected, resnet, vgg
 from .checkpoints import Checkpoint, load_checkpoint
 from .eigenpairs import Eigenpairs, top_eigenpairs
 from .escape import EscapeRun, escape_energy
+from .gram_rows import GramRounding, blocked_loss_alignment, gram_rounding
 from .network import Network
 from .outcomes import Epoch, Outcome, Training, TrainingInterrupted
 from .spectra import AlignmentSpectrum, SubsamplingError, alignment_spectrum, subsampling_error
@@ -15,15 +16,18 @@ __all__ = [
     "Eigenpairs",
     "Epoch",
     "EscapeRun",
+    "GramRounding",
     "Network",
     "Outcome",
     "SubsamplingError",
     "Training",
     "TrainingInterrupted",
     "alignment_spectrum",
+    "blocked_loss_alignment",
     "convolutional",
     "escape_energy",
     "fully_connected",
+    "gram_rounding",
     "load_checkpoint",
     "resnet",
     "subsampling_error",

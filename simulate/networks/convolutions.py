@@ -56,7 +56,7 @@ def convolve(xp: Namespace, x: Array, w: Array, g: Geometry) -> Array:
     m, height, width, _ = x.shape
     if g.padding < g.size and compiled.runs_compiled(x):
         return compiled.convolve(x, w, g.stride, g.padding, (g.positions(height), g.positions(width)))
-    rows = patches(xp, x, g) @ xp.reshape(w, (-1, w.shape[3]))
+    rows = xp.matmul(patches(xp, x, g), xp.reshape(w, (-1, w.shape[3])))
     return xp.reshape(rows, (m, g.positions(height), g.positions(width), w.shape[3]))
 
 
@@ -76,8 +76,12 @@ def pull_to_inputs(xp: Namespace, u: Array, w: Array, g: Geometry, shape: tuple[
     m, height, width, channels = shape
     if g.padding < g.size and compiled.runs_compiled(u):
         return compiled.pull_to_inputs(u, w, g.stride, g.padding, (height, width))
+    if g.stride == 1 and g.padding < g.size:
+        # Also a convolution, with the kernel turned round: what each pixel gets is gathered, not scattered.
+        turned = xp.permute_dims(xp.flip(w, axis=(0, 1)), (0, 1, 3, 2))
+        return convolve(xp, u, turned, Geometry(g.size, 1, g.size - 1 - g.padding))
     high, wide = u.shape[1], u.shape[2]
-    spread = xp.reshape(u, (-1, u.shape[3])) @ xp.matrix_transpose(xp.reshape(w, (-1, w.shape[3])))
+    spread = xp.matmul(xp.reshape(u, (-1, u.shape[3])), xp.matrix_transpose(xp.reshape(w, (-1, w.shape[3]))))
     spread = xp.reshape(spread, (m, high, wide, g.size, g.size, channels))
     padded = xp.zeros(
         (m, height + 2 * g.padding, width + 2 * g.padding, channels), dtype=u.dtype, device=array_api_compat.device(u)
@@ -103,7 +107,7 @@ def pull_to_kernel(xp: Namespace, x: Array, u: Array, g: Geometry) -> Array:
     """
     if g.padding < g.size and compiled.runs_compiled(x):
         return compiled.pull_to_kernel(x, u, g.size, g.stride, g.padding)
-    summed = xp.matrix_transpose(patches(xp, x, g)) @ xp.reshape(u, (-1, u.shape[3]))
+    summed = xp.matmul(xp.matrix_transpose(patches(xp, x, g)), xp.reshape(u, (-1, u.shape[3])))
     return xp.reshape(summed, (g.size, g.size, x.shape[3], u.shape[3]))
 
 
@@ -138,10 +142,11 @@ def patches(xp: Namespace, x: Array, g: Geometry) -> Array:
     m, height, width, channels = x.shape
     high, wide = g.positions(height), g.positions(width)
     padded = _padded(xp, x, g.padding)
-    seen = [
-        padded[:, _steps(g, k, high), _steps(g, column, wide), :] for k in range(g.size) for column in range(g.size)
-    ]
-    return xp.reshape(xp.concat(seen, axis=3), (m * high * wide, g.size * g.size * channels))
+    seen = xp.empty((m, high, wide, g.size, g.size, channels), dtype=x.dtype, device=array_api_compat.device(x))
+    for k in range(g.size):
+        for column in range(g.size):
+            seen[:, :, :, k, column, :] = padded[:, _steps(g, k, high), _steps(g, column, wide), :]
+    return xp.reshape(seen, (m * high * wide, g.size * g.size * channels))
 
 
 def _steps(g: Geometry, first: int, count: int) -> slice:

@@ -219,10 +219,10 @@ class _Path:
 
     def _step(self, X: Array, y: Array, lr: float, step: int) -> None:
         """Take a step, unless it leads beyond all bounds."""
-        loss, gradient = self._network.gradient_unchecked(self._xp, self.theta, X, y)
+        squares, gradient = self._network.gradient_unchecked(self._xp, self.theta, X, y)
         moved = self.theta - lr * gradient
         # The sum is infinite or NaN where an entry is.
-        if loss < LIMIT and math.isfinite(float(self._xp.sum(self._xp.abs(moved)))):
+        if float(squares) / (2 * X.shape[0]) < LIMIT and math.isfinite(float(self._xp.sum(self._xp.abs(moved)))):
             self.theta = moved
         else:
             self.diverged_at = step - 1

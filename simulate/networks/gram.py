@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import array_api_compat
+import numpy as np
 
 from ..arrays import Namespace
 from ..validation import Array
@@ -31,7 +32,9 @@ MEMORY = 2**30
 BLOCK_BYTES = 2**26
 
 
-def layerwise_gram(network: Network, xp: Namespace, theta: Array, X: Array, memory: int = MEMORY) -> Array:
+def layerwise_gram(
+    network: Network, xp: Namespace, theta: Array, X: Array, memory: int = MEMORY, rows: np.ndarray | None = None
+) -> Array:
     """Gram matrix of a network.
 
     Args:
@@ -40,20 +43,24 @@ def layerwise_gram(network: Network, xp: Namespace, theta: Array, X: Array, memo
         theta: Parameters, shape (p,).
         X: Inputs, (n, ...).
         memory: Bytes for what is kept of the layers; layers are grouped into passes that need no more.
+        rows: Samples whose rows of K are wanted, shape (m,), on the host; None for all.
 
     Returns:
-        K, shape (nC, nC), the rows of a sample next to each other.
+        K, shape (nC, nC), the rows of a sample next to each other, or (mC, nC). Beside K and ``memory``, what is added
+        to K takes 64 MB at a time.
     """
     n, C = X.shape[0], network.outputs
     device = array_api_compat.device(X)
-    K = xp.zeros((n * C, n * C), dtype=X.dtype, device=device)
+    count = n if rows is None else len(rows)
+    there = None if rows is None else xp.asarray(rows, device=device)
+    K = xp.zeros((count * C, n * C), dtype=X.dtype, device=device)
     parameters = network.unpacked(xp, theta)
     shares = [_share(leaf, C) for leaf in network.layers.leaves() if leaf.shapes]
     item = 4 if "32" in str(X.dtype) else 8
     for group in _groups(shares, n * item, memory):
         _fill(network, xp, parameters, X, group)
         for share in group:
-            K = share.added(xp, K)
+            share.add(xp, K, there)
             share.clear()
     return K
 
@@ -79,8 +86,8 @@ class _Share(abc.ABC):
         """Store what is needed of some samples and one output."""
 
     @abc.abstractmethod
-    def added(self, xp: Namespace, K: Array) -> Array:
-        """Add the layer's share to K."""
+    def add(self, xp: Namespace, K: Array, rows: Array | None) -> None:
+        """Add the layer's share to K, or to the rows of K that belong to some samples."""
 
     def clear(self) -> None:
         """Forget what was stored."""
@@ -105,10 +112,8 @@ class _Features(_Share):
         found = self.layer.features(xp, kept, u)
         self._put(xp, "features", (n, self.outputs, self._size), (part, c, slice(None)), found)
 
-    def added(self, xp: Namespace, K: Array) -> Array:
-        F = xp.reshape(self._stored["features"], (K.shape[0], self._size))
-        K += F @ xp.matrix_transpose(F)
-        return K
+    def add(self, xp: Namespace, K: Array, rows: Array | None) -> None:
+        _add_product(xp, K, self._stored["features"], rows)
 
 
 class _Pairs(_Share):
@@ -127,17 +132,24 @@ class _Pairs(_Share):
 class _Products(_Pairs):
     """By products of patches: O(n² C² T² (k + o)) for T positions, patches of k entries and o channels."""
 
-    def added(self, xp: Namespace, K: Array) -> Array:
-        n, C = self._stored["derivatives"].shape[:2]
-        rows = [self._rows(xp, part) for part in self._blocks(n)]
-        for (first, A, D), count in zip(rows, range(1, len(rows) + 1), strict=True):
-            for second, B, E in rows[:count]:
+    def __init__(self, layer: Dense | Convolution, outputs: int) -> None:
+        super().__init__(layer, outputs)
+        # Patches are written for all samples when the share is added.
+        self.entries += _positions(layer) * math.prod(layer.shapes[0][:-1])
+
+    def add(self, xp: Namespace, K: Array, rows: Array | None) -> None:
+        x, u, C = self._stored["inputs"], self._stored["derivatives"], self.outputs
+        left = columns = self._factors(xp, x, u)
+        if rows is not None:
+            left = self._factors(xp, xp.take(x, rows, axis=0), xp.take(u, rows, axis=0))
+        for number, (part, A, D) in enumerate(left, start=1):
+            # K is symmetric.
+            for other, B, E in columns if rows is not None else columns[:number]:
                 block = self._block(xp, A, D, B, E)
-                here, there = _expanded(first, C), _expanded(second, C)
+                here, there = _expanded(part, C), _expanded(other, C)
                 K[here, there] = K[here, there] + block
-                if first != second:
+                if rows is None and part != other:
                     K[there, here] = K[there, here] + xp.matrix_transpose(block)
-        return K
 
     def _blocks(self, n: int) -> Iterator[slice]:
         """Cut samples so that a block of products fits."""
@@ -145,12 +157,15 @@ class _Products(_Pairs):
         side = max(1, math.isqrt(BLOCK_BYTES // 8) // (positions * self.outputs))
         return (slice(start, min(n, start + side)) for start in range(0, n, side))
 
-    def _rows(self, xp: Namespace, part: slice) -> tuple[slice, Array, Array]:
-        """Patches (m T, k) and derivatives (m C T, o) of some samples."""
-        x, u = self._stored["inputs"][part, ...], self._stored["derivatives"][part, ...]
-        if isinstance(self.layer, Convolution):
-            x = patches(xp, x, self.layer.geometry)
-        return part, x, xp.reshape(u, (-1, u.shape[-1]))
+    def _factors(self, xp: Namespace, x: Array, u: Array) -> list[tuple[slice, Array, Array]]:
+        """Patches (m T, k) and derivatives (m C T, o), some samples at a time."""
+        found = []
+        for part in self._blocks(u.shape[0]):
+            a, d = x[part, ...], u[part, ...]
+            if isinstance(self.layer, Convolution):
+                a = patches(xp, a, self.layer.geometry)
+            found.append((part, a, xp.reshape(d, (-1, d.shape[-1]))))
+        return found
 
     def _block(self, xp: Namespace, A: Array, D: Array, B: Array, E: Array) -> Array:
         """A block of K, (m C, m' C)."""
@@ -167,23 +182,39 @@ class _Products(_Pairs):
 class _Chunks(_Pairs):
     """By the layer's gradients, some output channels at a time, so that few of them are ever held."""
 
-    def added(self, xp: Namespace, K: Array) -> Array:
+    def add(self, xp: Namespace, K: Array, rows: Array | None) -> None:
         x, u = self._stored["inputs"], self._stored["derivatives"]
         layer = self.layer
         assert isinstance(layer, Convolution)
         n, C = u.shape[:2]
-        u = xp.reshape(u, (n * C, *u.shape[2:]))
         size = math.prod(layer.shapes[0][:3])
         step = max(1, BLOCK_BYTES // (8 * n * C * size))
         repeated = xp.repeat(x, C, axis=0) if C > 1 else x
         for start in range(0, layer.outputs, step):
-            some = u[:, :, :, start : min(start + step, layer.outputs)]
-            F = xp.reshape(pull_to_kernels(xp, repeated, some, layer.geometry), (n * C, -1))
-            K += F @ xp.matrix_transpose(F)
+            some = xp.reshape(u[..., start : min(start + step, layer.outputs)], (n * C, *u.shape[2:4], -1))
+            F = xp.reshape(pull_to_kernels(xp, repeated, some, layer.geometry), (n, C, -1))
+            _add_product(xp, K, F, rows)
         if layer.bias:
-            b = xp.sum(xp.reshape(u, (n * C, -1, layer.outputs)), axis=1)
-            K += b @ xp.matrix_transpose(b)
-        return K
+            _add_product(xp, K, xp.sum(xp.reshape(u, (n, C, -1, layer.outputs)), axis=2), rows)
+
+
+def _add_product(xp: Namespace, K: Array, features: Array, rows: Array | None) -> None:
+    """Add F Fᵀ to K for features (n, C, q) as F (nC, q), or the rows of it that belong to some samples.
+
+    In blocks, so that no second matrix of K's size is needed.
+    """
+    F = xp.reshape(features, (-1, features.shape[2]))
+    left = F if rows is None else xp.reshape(xp.take(features, rows, axis=0), (-1, features.shape[2]))
+    side = math.isqrt(BLOCK_BYTES // (4 if "32" in str(F.dtype) else 8))
+    for start in range(0, left.shape[0], side):
+        here = slice(start, min(start + side, left.shape[0]))
+        # K is symmetric.
+        for other in range(0, F.shape[0] if rows is not None else here.stop, side):
+            there = slice(other, min(other + side, F.shape[0]))
+            block = left[here, :] @ xp.matrix_transpose(F[there, :])
+            K[here, there] += block
+            if rows is None and here != there:
+                K[there, here] += xp.matrix_transpose(block)
 
 
 def _share(layer: Layer, outputs: int) -> _Share:
@@ -227,8 +258,6 @@ def _groups(shares: list[_Share], bytes_an_entry: int, memory: int) -> Iterator[
 
 def _fill(network: Network, xp: Namespace, parameters: Arrays, X: Array, group: list[_Share]) -> None:
     """Run all samples forward and backward once, and store what the layers of a group need."""
-    from .network import unit
-
     wanted = {id(share.layer): share for share in group}
     n = X.shape[0]
     for part in network.tiles(n, X.dtype):
@@ -245,3 +274,19 @@ def _fill(network: Network, xp: Namespace, parameters: Arrays, X: Array, group: 
 def _expanded(part: slice, outputs: int) -> slice:
     """Rows of K that belong to a range of samples."""
     return slice(part.start * outputs, part.stop * outputs)
+
+
+def unit(xp: Namespace, outputs: Array, c: int) -> Array:
+    """Derivative of output c by the outputs.
+
+    Args:
+        xp: The namespace.
+        outputs: Outputs, (m, C).
+        c: Which.
+
+    Returns:
+        Ones in column c, zeros elsewhere.
+    """
+    u = xp.zeros(outputs.shape, dtype=outputs.dtype, device=array_api_compat.device(outputs))
+    u[:, c] = 1
+    return u

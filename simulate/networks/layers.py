@@ -346,7 +346,7 @@ class Dense(Layer):
     def forward(self, xp: Namespace, parameters: Arrays, x: Array) -> tuple[Array, Any]:
         """As `Layer.forward`."""
         weight, bias = parameters
-        return x @ weight + bias, x
+        return xp.matmul(x, weight) + bias, x
 
     def tangent(
         self, xp: Namespace, parameters: Arrays, changes: Arrays, kept: Any, dx: Array | None
@@ -357,7 +357,7 @@ class Dense(Layer):
 
     def gradients(self, xp: Namespace, kept: Any, u: Array) -> Arrays:
         """As `Layer.gradients`."""
-        return [xp.matrix_transpose(kept) @ u, xp.sum(u, axis=0)]
+        return [xp.matmul(xp.matrix_transpose(kept), u), xp.sum(u, axis=0)]
 
     def features(self, xp: Namespace, kept: Any, u: Array) -> Array:
         """As `Layer.features`."""
@@ -366,7 +366,7 @@ class Dense(Layer):
 
     def back(self, xp: Namespace, parameters: Arrays, kept: Any, u: Array) -> Array:
         """As `Layer.back`."""
-        return u @ xp.matrix_transpose(parameters[0])
+        return xp.matmul(u, xp.matrix_transpose(parameters[0]))
 
     def backward_tangent(
         self, xp: Namespace, parameters: Arrays, changes: Arrays, kept: Any, dkept: Any, u: Array, du: Array

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 import array_api_compat
@@ -13,11 +14,11 @@ from .. import streams
 from ..arrays import Namespace, real_arrays
 from ..models import Model
 from ..streams import Seed
-from ..validation import Array, InputError, check_integer, check_shape
+from ..validation import Array, InputError, check_indices, check_integer, check_shape
 from .blocks import Chain
 from .compiled_products import between_kernels
 from .convolution import Convolution
-from .gram import layerwise_gram
+from .gram import layerwise_gram, unit
 from .layers import Arrays, Layer, Shape
 
 TILE_BYTES = 2**28
@@ -102,7 +103,7 @@ class Network(Model):
         return float(xp.sum(residual * residual)) / (2 * X.shape[0])
 
     def loss_and_gradient(self, theta: Array, X: Array, y: Array) -> tuple[float, Array]:
-        """Squared loss L = Σ ‖f(x_i) − y_i‖² / (2n) and its gradient.
+        """Squared loss and its gradient.
 
         Args:
             theta: Parameters, shape (p,).
@@ -110,17 +111,18 @@ class Network(Model):
             y: Targets, shape (n,) or (n, C).
 
         Returns:
-            L and ∇L, shape (p,).
+            L as ``loss`` has it and ∇L, shape (p,).
 
         Raises:
             InputError: If a shape is wrong, an entry is not finite, or libraries or devices differ.
         """
         xp, theta, X, y = self._checked_targets(theta, X, y)
-        return self.gradient_unchecked(xp, theta, X, y)
+        squares, gradient = self.gradient_unchecked(xp, theta, X, y)
+        return float(squares) / (2 * X.shape[0]), gradient
 
     @between_kernels
-    def gradient_unchecked(self, xp: Namespace, theta: Array, X: Array, y: Array) -> tuple[float, Array]:
-        """As ``loss_and_gradient``, for arguments that were checked: what a training loop calls.
+    def gradient_unchecked(self, xp: Namespace, theta: Array, X: Array, y: Array) -> tuple[Array, Array]:
+        """As ``loss_and_gradient``, for arguments that were checked, and without waiting for the device.
 
         Args:
             xp: The namespace.
@@ -129,18 +131,18 @@ class Network(Model):
             y: Targets, shaped as the outputs.
 
         Returns:
-            L and ∇L.
+            Σ ‖f(x_i) − y_i‖² = 2n L as an array of no axis, float64, and ∇L.
         """
         n = X.shape[0]
-        parameters, total, loss = self.unpacked(xp, theta), None, 0.0
+        parameters, total, squares = self.unpacked(xp, theta), None, 0.0
         for part in self.tiles(n, X.dtype):
             outputs, kept = self.layers.forward(xp, parameters, self.images(xp, X[part, ...]))
             residual = outputs - xp.reshape(y[part, ...], outputs.shape)
-            loss += float(xp.sum(residual * residual)) / (2 * n)
+            squares = squares + xp.astype(xp.sum(residual * residual), xp.float64)
             gradients, _ = self.layers.backward(xp, parameters, kept, residual / n, through=False)
             total = _added(total, gradients)
         assert total is not None
-        return loss, self._packed(xp, total)
+        return squares, self._packed(xp, total)
 
     @between_kernels
     def hessian_vector(self, theta: Array, X: Array, y: Array, v: Array) -> Array:
@@ -219,7 +221,7 @@ class Network(Model):
             rows.append(self._features(xp, parameters, kept, residual))
         return xp.concat(rows, axis=0)
 
-    def gram(self, theta: Array, X: Array, memory: int = 2**30) -> Array:
+    def gram(self, theta: Array, X: Array, memory: int = 2**30, rows: Array | None = None) -> Array:
         """Gram matrix K = J Jᵀ of the gradients of the outputs, layer by layer and never through J.
 
         A dense layer's share is (A Aᵀ) ∘ (U Uᵀ) for its inputs A and the derivatives U by its outputs; a convolution's
@@ -230,16 +232,19 @@ class Network(Model):
             X: Inputs, shape (n, channels, height, width) or (n, d).
             memory: Bytes that what is kept of the layers may take beside K; layers are taken in as many passes as that
                 needs.
+            rows: Samples whose rows of K are wanted, where all of K would not fit; None for all.
 
         Returns:
-            K, shape (nC, nC), the rows of a sample next to each other.
+            K, shape (nC, nC), the rows of a sample next to each other, or the (mC, nC) of m samples.
 
         Raises:
-            InputError: If a shape is wrong, an entry is not finite, libraries or devices differ, or ``memory`` is not
-                a positive integer.
+            InputError: If a shape is wrong, an entry is not finite, libraries or devices differ, ``memory`` is not a
+                positive integer, or ``rows`` are no indices of samples.
         """
         xp, theta, X = self._checked(theta, X)
-        return layerwise_gram(self, xp, theta, X, check_integer("memory", memory, minimum=1))
+        memory = check_integer("memory", memory, minimum=1)
+        wanted = None if rows is None else check_indices("rows", rows, X.shape[0])
+        return layerwise_gram(self, xp, theta, X, memory, wanted)
 
     def unpacked(self, xp: Namespace, theta: Array) -> Arrays:
         """Give the parameters of the layers their shapes.
@@ -251,11 +256,8 @@ class Network(Model):
         Returns:
             Views of it, in the order of the layers.
         """
-        arrays, place = [], 0
-        for shape, size in zip(self.layers.shapes, self._sizes, strict=True):
-            arrays.append(xp.reshape(theta[place : place + size], shape))
-            place += size
-        return arrays
+        parts = zip(accumulate(self._sizes), self._sizes, self.layers.shapes, strict=True)
+        return [xp.reshape(theta[last - size : last], shape) for last, size, shape in parts]
 
     def tiles(self, n: int, dtype: Any) -> Iterator[slice]:
         """Cut samples into tiles that fit in memory.
@@ -287,7 +289,11 @@ class Network(Model):
         return xp.reshape(X, (X.shape[0], *self.shape))
 
     def _packed(self, xp: Namespace, arrays: Arrays) -> Array:
-        return xp.concat([xp.reshape(array, (-1,)) for array in arrays])
+        """Write the parameters of the layers into one vector; ``concat`` could not be captured in a CUDA graph."""
+        vector = xp.empty((self.size,), dtype=arrays[0].dtype, device=array_api_compat.device(arrays[0]))
+        for last, size, array in zip(accumulate(self._sizes), self._sizes, arrays, strict=True):
+            vector[last - size : last] = xp.reshape(array, (-1,))
+        return vector
 
     def _shown(self, xp: Namespace, outputs: Array) -> Array:
         """Drop the axis of a single output."""
@@ -377,22 +383,6 @@ class Network(Model):
             total = _added(total, gradients)
         assert total is not None
         return self._packed(xp, total)
-
-
-def unit(xp: Namespace, outputs: Array, c: int) -> Array:
-    """Derivative of output c by the outputs.
-
-    Args:
-        xp: The namespace.
-        outputs: Outputs, (m, C).
-        c: Which.
-
-    Returns:
-        Ones in column c, zeros elsewhere.
-    """
-    u = xp.zeros(outputs.shape, dtype=outputs.dtype, device=array_api_compat.device(outputs))
-    u[:, c] = 1
-    return u
 
 
 def _added(total: Arrays | None, more: Arrays) -> Arrays:

@@ -233,12 +233,24 @@ def taken(xp: Namespace, array: Array, rows: np.ndarray) -> Array:
     return xp.take(array, xp.asarray(rows, device=array_api_compat.device(array)), axis=0)
 
 
+def sample_rows(samples: np.ndarray, outputs: int) -> np.ndarray:
+    """Find the rows of K that belong to samples.
+
+    Args:
+        samples: Indices of samples, shape (m,), int64.
+        outputs: Number of outputs C of the network.
+
+    Returns:
+        Indices of rows, shape (mC,), int64.
+    """
+    return (samples[:, None] * outputs + np.arange(outputs)).reshape(-1)
+
+
 def _block(xp: Namespace, gram: Array, samples: np.ndarray, outputs: int) -> Array:
     """Rows and columns of a Gram matrix that belong to some samples."""
     if gram.ndim != 2 or gram.shape[0] != gram.shape[1] or gram.shape[0] <= samples[-1] * outputs:
         raise InputError(f"gram: expected a square matrix to match the samples, got shape {tuple(gram.shape)}")
-    rows = (samples[:, None] * outputs + np.arange(outputs)).reshape(-1)
-    places = xp.asarray(rows, device=array_api_compat.device(gram))
+    places = xp.asarray(sample_rows(samples, outputs), device=array_api_compat.device(gram))
     return xp.take(xp.take(gram, places, axis=0), places, axis=1)
 
 

@@ -20,6 +20,7 @@ from ..validation import Array, InputError, check_flag, check_integer, check_rea
 from .checkpoints import Checkpoint, check_place, load_checkpoint, save_checkpoint, training_identity
 from .network import Network
 from .outcomes import Epoch, Outcome, Training, TrainingInterrupted
+from .steps import Steps, own_stream
 
 NEAR = 3.0
 """The loss of all samples is computed after epochs whose mean loss is at most this times what is asked for."""
@@ -183,10 +184,11 @@ class _Loop:
     def run(self) -> Training:
         """Go from epoch to epoch until there is a reason to stop."""
         # Overflow is what divergence is made of, and is reported as such.
-        with deferred_interrupt() as asked_to_stop, np.errstate(over="ignore", invalid="ignore"):
+        quiet = np.errstate(over="ignore", invalid="ignore")
+        with deferred_interrupt() as asked_to_stop, quiet, own_stream(self.xp, self.theta):
             if not self.history:
                 self.history.append(Epoch(0, 0, math.nan, self._loss(), self._seconds()))
-            self._scales()
+            self._prepare()
             outcome = self._judge() if self.step == 0 else None
             while outcome is None:
                 outcome = self._run_epoch(asked_to_stop) or self._close_epoch()
@@ -198,33 +200,43 @@ class _Loop:
             self.theta, outcome, tuple(self.history), self._steps(), self._seconds(), self._message(outcome)
         )
 
-    def _scales(self) -> None:
-        """Find the losses that divergence is measured by."""
+    def _prepare(self) -> None:
+        """Find the losses that divergence is measured by, and make ready to take steps."""
         xp, y = self.xp, self.y
         zero = float(xp.sum(y * y)) / (2 * self.n)
         centred = y - xp.mean(y, axis=0)
         self._constant = float(xp.sum(centred * centred)) / (2 * self.n)
-        self._limit = LIMIT * max(self.history[0].loss, zero)
+        limit = LIMIT * max(self.history[0].loss, zero)
+        self._queue = Steps(self.network, xp, self.theta, self.X, y, self.lr, limit)
+        # A checkpoint after every step needs every step.
+        self._ahead = 1 if self.path is not None and self.every == 0 else self._queue.ahead
 
     def _run_epoch(self, asked_to_stop: Callable[[], bool]) -> Outcome | None:
         """Take the steps that are left of an epoch."""
         xp, order = self.xp, _order(self.n, self.batch, self.epoch, self.seed, self.replacement)
         parts = _parts(len(order), self.batch)
         there = xp.asarray(order, device=array_api_compat.device(self.X))
-        for part in parts[self.step :]:
+        for number, part in enumerate(parts[self.step :], start=self.step + 1):
             if asked_to_stop():
-                return Outcome.INTERRUPTED
-            rows = there[part]
-            X, y = xp.take(self.X, rows, axis=0), xp.take(self.y, rows, axis=0)
-            loss, gradient = self.network.gradient_unchecked(xp, self.theta, X, y)
-            if not loss <= self._limit:
-                self.diverged = f"the loss of a minibatch was {loss:.3g}"
-                return Outcome.DIVERGED
-            gradient *= self.lr
-            self.theta -= gradient
+                return self._settle(parts) or Outcome.INTERRUPTED
+            self._queue.take(there[part])
+            full = self._queue.pending == self._ahead or number == len(parts)
+            if full and (outcome := self._settle(parts)) is not None:
+                return outcome
+        return None
+
+    def _settle(self, parts: list[slice]) -> Outcome | None:
+        """Wait for the steps that were begun, and enter them."""
+        losses, all_taken = self._queue.settle()
+        for loss in losses if all_taken else losses[:-1]:
+            part = parts[self.step]
             self.total += loss * (part.stop - part.start)
             self.step, self._unsaved = self.step + 1, True
-            self._after_step(self.step / len(parts), part.stop)
+        if not all_taken:
+            self.diverged = f"the loss of a minibatch was {losses[-1]:.3g}"
+            return Outcome.DIVERGED
+        if losses:
+            self._after_step(self.step / len(parts), parts[self.step - 1].stop)
         return None
 
     def _after_step(self, share: float, samples: int) -> None:

@@ -18,7 +18,8 @@ def describe(benchmark: Any, path: str, by: str = OURS, role: str | None = None,
             otherwise set) or "machine" (a rate of the machine); None for ours, or peer where `by` is another.
         **facts: sizes (n, d, width, batch, replicas, steps, samples), `work` (units done in a round, 1 by default),
             `flops` and `bytes` (counted, of a round), `peak_gigabytes` and `start_gigabytes` (of a process of its own,
-            at its highest and before the work), `precision`, `aim` (the least ratio to ours that is aimed at),
-            `difference` and `tolerance` (of the peer's result from ours), `note`, `device` (a GPU's name).
+            at its highest and before the work), `pool_gigabytes` (a card's pool), `precision`, `aim` (the least ratio
+            to ours that is aimed at), `difference` and `tolerance` (of the peer's result from ours), `note`, `device`
+            (a GPU's name).
     """
     benchmark.extra_info.update(path=path, by=by, role=role or ("ours" if by == OURS else "peer"), **facts)

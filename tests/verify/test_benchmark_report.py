@@ -301,8 +301,28 @@ def test_a_gpu_is_reported_where_a_card_is_named_and_only_there(saved):
     assert NO_GPU in writing.markdown(without)
     assert "not measured yet" not in writing.markdown(on_card)
     assert "Some Card" in writing.markdown(on_card)
-    # A card's time is not laid beside the processor's rates.
-    assert on_card.floors == ()
+
+
+def test_a_card_is_laid_beside_its_own_rates_and_not_beside_the_processors(saved):
+    processor = entry("gemm", 1.0, by="NumPy", role="machine", path="GEMM", flops=1e9)
+    on_card = [
+        entry("card gemm", 1.0, by="CuPy", role="machine", path="GEMM", flops=4e12, device="Some Card"),
+        entry("card copy", 1.0, by="CuPy", role="machine", path="memory bandwidth", bytes=2e12, device="Some Card"),
+    ]
+    mine = ours("gpu", 2.0, flops=4e12, bytes=1e12, pool_gigabytes=3.5, device="Some Card")
+    alone = report([saved(processor, mine)])
+    # Without rates of the card there is no floor, whatever the processor's are.
+    assert alone.floors == ()
+    both = report([saved(*on_card, processor, mine, ours("cpu", 4.0, flops=1e9))])
+    card_floor, cpu_floor = both.floors
+    assert (card_floor.seconds, card_floor.bound) == (pytest.approx(1.0), "arithmetic")
+    assert card_floor.fraction == pytest.approx(0.5)
+    assert cpu_floor.fraction == pytest.approx(0.25)
+    text = writing.markdown(both)
+    assert "some path, on Some Card" in text
+    assert "3.50 GB" in text
+    assert both.to_dict()["files"][0]["gemm_flops"] == {"float64": pytest.approx(1e9)}
+    assert both.to_dict()["files"][0]["cards"]["Some Card"]["bandwidth"] == pytest.approx(2e12)
 
 
 def test_the_command_writes_a_folder(saved, tmp_path, capsys, monkeypatch):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from verify.benchmarks.growth import Growth, growths
 from verify.benchmarks.races import FASTER, MISSED, SLOWER, Race, races
 from verify.benchmarks.reading import Session, Timing, read
-from verify.benchmarks.roofline import Floor, Machine, floors, machine
+from verify.benchmarks.roofline import PROCESSOR, Floor, Machine, floors, machines
 from verify.errors import VerifyError
 from verify.verdict import plain
 
@@ -26,12 +26,12 @@ class Extract:
     Attributes:
         session: the file.
         timings: its benchmarks, without the groups that another file has more of.
-        rates: of the machine that ran it, from the file itself.
+        rates: of the machine that ran it and of its cards, from the file itself, as `machines` finds them.
     """
 
     session: Session
     timings: tuple[Timing, ...]
-    rates: Machine
+    rates: Mapping[str, Machine]
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def report(files: Sequence[str | os.PathLike[str]], seed: int = 0) -> Report:
         raise VerifyError("json: expected at least one file that pytest --benchmark-json has written, got none")
     sessions = [read(file) for file in files]
     extracts = tuple(
-        Extract(session, timings, machine(session.timings))
+        Extract(session, timings, machines(session.timings))
         for session, timings in zip(sessions, _shared_out(sessions), strict=True)
     )
     return Report(
@@ -160,8 +160,9 @@ def _file(extract: Extract) -> dict[str, Any]:
         "file": extract.session.file,
         "when": extract.session.when,
         "environment": extract.session.environment,
-        "gemm_flops": extract.rates.gemm,
-        "bandwidth_bytes": extract.rates.bandwidth,
+        "gemm_flops": extract.rates[PROCESSOR].gemm,
+        "bandwidth_bytes": extract.rates[PROCESSOR].bandwidth,
+        "cards": {name: dataclasses.asdict(rates) for name, rates in extract.rates.items() if name != PROCESSOR},
     }
 
 

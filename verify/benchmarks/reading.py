@@ -17,7 +17,7 @@ from verify.errors import VerifyError
 OURS = "noise-geometry"
 ROLES = ("ours", "peer", "part", "variant", "machine")
 SIZES = ("n", "d", "width", "batch", "replicas", "steps", "samples", "directions")
-_NUMBERS = ("flops", "bytes", "peak_gigabytes", "start_gigabytes", "aim", "difference", "tolerance")
+_NUMBERS = ("flops", "bytes", "peak_gigabytes", "start_gigabytes", "pool_gigabytes", "aim", "difference", "tolerance")
 _TEXTS = ("precision", "note", "device")
 
 
@@ -33,8 +33,8 @@ class Timing:
         role: "ours", "peer", "part", "variant" or "machine"; "alone" where the benchmark does not say.
         seconds: of every round, in the order in which they ran, for one unit of work, shape (rounds,).
         sizes: such as n and d.
-        facts: what else is known: flops and bytes (of a unit of work), peak_gigabytes, start_gigabytes, aim,
-            difference, tolerance, precision, note, device.
+        facts: what else is known: flops and bytes (of a unit of work), peak_gigabytes, start_gigabytes,
+            pool_gigabytes, aim, difference, tolerance, precision, note, device.
     """
 
     name: str

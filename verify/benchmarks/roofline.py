@@ -1,18 +1,20 @@
-"""What the machine allows: its rates of arithmetic and of memory, and the time that they imply."""
+"""What the machine and its cards allow: their rates of arithmetic and of memory, and the time that they imply."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from verify.benchmarks.reading import Timing
 
 COMPUTE, MEMORY = "GEMM", "memory bandwidth"
+PROCESSOR = ""
+"""The device of a benchmark that names none."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Rates measured on the machine.
+    """Rates measured on the processor or on a card.
 
     Attributes:
         gemm: operations a second of a large matrix product, for each precision measured.
@@ -58,15 +60,26 @@ class Floor:
         return self.seconds / self.timing.median
 
 
-def machine(timings: Sequence[Timing]) -> Machine:
-    """Read the machine's rates from its own benchmarks.
+def machines(timings: Sequence[Timing]) -> dict[str, Machine]:
+    """Read the rates of the processor and of each card from their own benchmarks.
 
     Args:
         timings: the benchmarks of one run.
 
     Returns:
-        The rates, from medians; the first benchmark of each kind counts.
+        The rates by device, "" for the processor, which is always there; from medians, and the first benchmark of each
+        kind counts.
     """
+    devices = dict.fromkeys([PROCESSOR, *(_device(timing) for timing in timings)])
+    return {device: _rates([timing for timing in timings if _device(timing) == device]) for device in devices}
+
+
+def _device(timing: Timing) -> str:
+    return str(timing.facts.get("device", PROCESSOR))
+
+
+def _rates(timings: Sequence[Timing]) -> Machine:
+    """Read the rates of one device."""
     gemm: dict[str, float] = {}
     bandwidth = None
     for timing in timings:
@@ -79,22 +92,23 @@ def machine(timings: Sequence[Timing]) -> Machine:
     return Machine(gemm, bandwidth)
 
 
-def floors(timings: Sequence[Timing], rates: Machine) -> list[Floor]:
+def floors(timings: Sequence[Timing], rates: Mapping[str, Machine]) -> list[Floor]:
     """Find the floors of what was counted.
 
     Args:
         timings: the benchmarks of one run.
-        rates: of the machine that ran them.
+        rates: of the devices that ran them, as `machines` finds them.
 
     Returns:
-        One for each benchmark of ours on the CPU whose operations or bytes are counted.
+        One for each benchmark of ours whose operations or bytes are counted, by the rates of its own device.
     """
     found = []
     for timing in timings:
-        rate = rates.gemm.get(timing.facts.get("precision", "float64"))
+        own = rates[_device(timing)]
+        rate = own.gemm.get(timing.facts.get("precision", "float64"))
         flops, moved = timing.facts.get("flops"), timing.facts.get("bytes")
         arithmetic = flops / rate if flops and rate else None
-        traffic = moved / rates.bandwidth if moved and rates.bandwidth else None
-        if timing.role == "ours" and "device" not in timing.facts and (arithmetic or traffic):
+        traffic = moved / own.bandwidth if moved and own.bandwidth else None
+        if timing.role == "ours" and (arithmetic or traffic):
             found.append(Floor(timing, arithmetic, traffic))
     return found

@@ -11,6 +11,7 @@ from verify.benchmarks.assembling import Extract, Report
 from verify.benchmarks.comparing import Repeat
 from verify.benchmarks.races import Race
 from verify.benchmarks.reading import Timing
+from verify.benchmarks.roofline import Machine
 from verify.statistics import Interval
 
 NO_REASON = "no reason is given yet"
@@ -234,7 +235,7 @@ def _inverse(ratio: Interval) -> Interval:
 
 
 def _roofline(report: Report) -> Section:
-    rates = [_rates(extract) for extract in report.extracts]
+    rates = [_rates(extract, *each) for extract in report.extracts for each in extract.rates.items()]
     words = (
         *rates,
         "The floor is the larger of the operations at the rate of a large matrix product and the bytes at the rate of "
@@ -243,7 +244,7 @@ def _roofline(report: Report) -> Section:
     )
     rows = tuple(
         (
-            Cell(f"{floor.timing.path}: {_sizes(floor.timing.sizes)}"),
+            Cell(f"{floor.timing.path}{_on(floor.timing)}: {_sizes(floor.timing.sizes)}"),
             _time(floor.timing),
             Cell(_engineering(floor.timing.facts.get("flops"), "FLOP"), floor.timing.facts.get("flops")),
             Cell(_engineering(floor.timing.facts.get("bytes"), "B"), floor.timing.facts.get("bytes")),
@@ -257,11 +258,17 @@ def _roofline(report: Report) -> Section:
     return Section("roofline", "Beside what the machine allows", words, header, rows)
 
 
-def _rates(extract: Extract) -> str:
-    parts = [f"matrix product {_engineering(rate, 'FLOP/s')} ({name})" for name, rate in extract.rates.gemm.items()]
-    if extract.rates.bandwidth is not None:
-        parts.append(f"copy {_engineering(extract.rates.bandwidth, 'B/s')} read and written")
-    return f"{extract.session.file}: {', '.join(parts) or 'the machine’s rates were not measured in this run'}."
+def _rates(extract: Extract, device: str, rates: Machine) -> str:
+    parts = [f"matrix product {_engineering(rate, 'FLOP/s')} ({name})" for name, rate in rates.gemm.items()]
+    if rates.bandwidth is not None:
+        parts.append(f"copy {_engineering(rates.bandwidth, 'B/s')} read and written")
+    where = f"{extract.session.file}{f', {device}' if device else ''}"
+    return f"{where}: {', '.join(parts) or 'its rates were not measured in this run'}."
+
+
+def _on(timing: Timing) -> str:
+    """Name the card, where it is one."""
+    return f", on {timing.facts['device']}" if "device" in timing.facts else ""
 
 
 def _growth(report: Report) -> Section:
@@ -318,11 +325,24 @@ def _before_and_added(timing: Timing) -> tuple[Cell, Cell]:
 
 def _gpu(report: Report) -> Section:
     rows = tuple(
-        (Cell(timing.path or timing.name), Cell(timing.facts["device"]), Cell(_sizes(timing.sizes)), _time(timing))
+        (
+            Cell(timing.path or timing.name),
+            Cell(timing.by),
+            Cell(timing.facts["device"]),
+            Cell(_sizes(timing.sizes)),
+            Cell(timing.facts.get("precision", "")),
+            _time(timing),
+            _pool(timing),
+        )
         for timing in report.on_gpu
     )
-    words = () if rows else (NO_GPU,)
-    return Section("gpu", "GPU", words, ("What", "Card", "Sizes", "Time"), rows)
+    words = ("Times are between CUDA events; memory is the peak of CuPy's pool.",) if rows else (NO_GPU,)
+    return Section("gpu", "GPU", words, ("What", "By", "Card", "Sizes", "Precision", "Time", "Memory"), rows)
+
+
+def _pool(timing: Timing) -> Cell:
+    peak = timing.facts.get("pool_gigabytes")
+    return Cell("") if peak is None else Cell(f"{_digits(peak)} GB", peak)
 
 
 def _timings(report: Report) -> Section:
