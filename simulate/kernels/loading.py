@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,9 @@ from typing import Any
 import numpy as np
 
 from ..validation import MissingDependencyError
+
+_TIME = 2**30
+"""Time of the copied sources, in seconds since 1970: any, but always the same."""
 
 
 def available() -> bool:
@@ -166,10 +170,11 @@ def _blas() -> Any:
 
 @functools.cache
 def _module(name: str) -> ModuleType:
-    """Import a module of kernels, with its cache in a folder of its own.
+    """Import a module of kernels from the folder where compiled ones are kept.
 
-    Numba compares a cached function with its own source file only. The folder's name has a digest of all kernels, so
-    that a change in one of them never meets what was compiled from its predecessor.
+    Numba keeps what it compiles by the source file's path and time, and compares with that file only. From copies in
+    a folder that is named after what all kernels contain, every installation finds what one has compiled, and a change
+    in one kernel never meets what was compiled from its predecessor.
 
     Args:
         name: module of this package.
@@ -184,24 +189,61 @@ def _module(name: str) -> ModuleType:
         config = importlib.import_module("numba").config
     except ImportError:
         raise MissingDependencyError("numba: expected to be installed, got none; pip install numba") from None
+    sources, package = str(_copied_sources()), sys.modules[__package__]
     before = config.CACHE_DIR
     config.CACHE_DIR = str(_cache_folder())
+    package.__path__.insert(0, sources)
     try:
         return importlib.import_module(f"{__package__}.{name}")
     finally:
+        package.__path__.remove(sources)
         config.CACHE_DIR = before
+
+
+def _sources() -> list[Path]:
+    """List the files of the kernels."""
+    return [source for source in sorted(Path(__file__).parent.glob("*.py")) if source.name != "__init__.py"]
+
+
+@functools.cache
+def _copied_sources() -> Path:
+    """Copy the kernels' sources to where compiled ones are kept, all with the same time.
+
+    Returns:
+        Their folder.
+    """
+    folder = _cache_folder() / "sources"
+    with _one_process():
+        folder.mkdir(exist_ok=True)
+        for source in _sources():
+            copy, content = folder / source.name, source.read_bytes()
+            if copy.exists() and copy.read_bytes() == content:
+                continue
+            part = copy.with_suffix(".part")
+            part.write_bytes(content)
+            os.utime(part, (_TIME, _TIME))
+            part.replace(copy)
+    return folder
+
+
+def _numba_version() -> str:
+    """Numba's version: one throws away what another has compiled."""
+    try:
+        return metadata.version("numba")
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 @functools.cache
 def _cache_folder() -> Path:
-    """Find a folder that can be written to, for this version of the kernels.
+    """Find a folder that can be written to, for these kernels and this version of Numba.
 
     Returns:
         The folder: in NUMBA_CACHE_DIR where that is set, else in the user's cache, else in the system's temporary
         folder.
     """
-    digest = hashlib.blake2b(digest_size=8)
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    digest = hashlib.blake2b(_numba_version().encode(), digest_size=8)
+    for source in _sources():
         digest.update(source.read_bytes())
     home = os.environ.get("XDG_CACHE_HOME") or str(Path("~").expanduser() / ".cache")
     candidates = [os.environ.get("NUMBA_CACHE_DIR"), home, tempfile.gettempdir()]

@@ -1,8 +1,10 @@
 """Kernels load on their first use, from a cache that parallel processes do not race on."""
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,14 +21,23 @@ print(before, repr(run.theta.sum()))
 """
 
 
-def _start(cache):
+def _start(cache, folder=None):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "NUMBA_NUM_THREADS": "1"}
     command = [sys.executable, "-W", "error", "-c", RUN]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, env=environment, cwd=folder, **pipes)
 
 
 def _entries(cache):
     return {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.suffix in {".nbi", ".nbc"}}
+
+
+def _installed_again(folder):
+    """Copy the package elsewhere, with other times of its files."""
+    package = Path(simulate.__file__).parent
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(package, folder / "simulate", copy_function=shutil.copyfile, ignore=ignored)
+    return folder
 
 
 @pytest.mark.slow
@@ -41,9 +52,30 @@ def test_processes_that_start_at_once_share_one_compilation(tmp_path):
     assert len({path.name.split("-")[0] for path in written if path.suffix == ".nbi"}) == len([
         path for path in written if path.suffix == ".nbc"
     ])
-    again = _start(tmp_path)
-    assert again.communicate(timeout=300)[0] == outputs[0][0]
+    assert _start(tmp_path).communicate(timeout=300)[0] == outputs[0][0]
+    # What one installation has compiled serves all others of the same kernels.
+    elsewhere = _start(tmp_path, _installed_again(tmp_path / "elsewhere"))
+    assert elsewhere.communicate(timeout=300)[0] == outputs[0][0]
     assert _entries(tmp_path) == written
+
+
+def test_a_damaged_copy_of_the_sources_is_replaced(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    for cached in (loading._cache_folder, loading._copied_sources):
+        cached.cache_clear()
+    try:
+        folder = loading._copied_sources()
+        assert folder.is_relative_to(tmp_path)
+        for damage in (b"", b"raise RuntimeError"):
+            (folder / "rows.py").write_bytes(damage)
+            loading._copied_sources.cache_clear()
+            loading._copied_sources()
+            copied = {path.name: path.read_bytes() for path in folder.glob("*.py")}
+            assert copied == {path.name: path.read_bytes() for path in loading._sources()}
+            assert {path.stat().st_mtime for path in folder.glob("*.py")} == {loading._TIME}
+    finally:
+        for cached in (loading._cache_folder, loading._copied_sources):
+            cached.cache_clear()
 
 
 def test_changed_kernels_get_a_cache_of_their_own(tmp_path, monkeypatch):
