@@ -15,6 +15,10 @@ _REASONS = {
         "every route with a Gram matrix ends in the same eigendecomposition of K, which dilutes the ratio of the Gram "
         "matrices alone; PyTorch's LAPACK (MKL) and NumPy's (OpenBLAS) differ besides"
     ),
+    ("SGD ensemble, linear regression", "NumPy"): (
+        "a step of one sample with 50 entries is two short sums: their latency binds, not arithmetic, while NumPy takes "
+        "all replicas together"
+    ),
     ("exact centred μ of a two-layer network", "nngeometry"): (
         "nngeometry contracts layer by layer as we do, from products of the same size"
     ),
