@@ -7,6 +7,7 @@ which is more than d log d and than log²(K/δ) where log d ≪ log(K/δ) ≪ d.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,13 @@ def _largest_failing(statement: theory.Statement, d: int, seed: int) -> dict[str
 def _failures(statement: theory.Statement, n: int, d: int, threshold: float, seed: int) -> int:
     """Count the draws that leave the upper bound."""
     bound = _upper(statement, n, d)
-    return sum(_supremum(_draw(n, d, threshold, seed, number)) > bound for number in range(DRAWS))
+    return sum(_supremum_of_draw(n, d, threshold, seed, number) > bound for number in range(DRAWS))
+
+
+@lru_cache(maxsize=4096)
+def _supremum_of_draw(n: int, d: int, threshold: float, seed: int, number: int) -> float:
+    """Exact supremum of g on one draw: statements with the same upper bound ask for the same draws."""
+    return _supremum(_draw(n, d, threshold, seed, number))
 
 
 def _draw(n: int, d: int, threshold: float, seed: int, number: int) -> np.ndarray:

@@ -38,11 +38,12 @@ struct Fiber {
     Dimensions place;
     Barrier* warp;
     bool started, ended;
+    int turn;
 };
 
 static std::vector<Fiber> fibers;
 static std::vector<Barrier> warps;
-static std::vector<double> exchanged;
+static std::vector<double> exchanged[2];
 static Barrier block;
 static jmp_buf scheduler;
 static int current;
@@ -100,7 +101,7 @@ inline bool run_block(bool backwards) {
 inline void begin_block(Dimensions dimensions) {
     int count = dimensions.x * dimensions.y * dimensions.z;
     fibers.resize(count);
-    exchanged.resize(count);
+    for (auto& place : exchanged) place.resize(count);
     warps.assign(count / 32, Barrier());
     block = Barrier();
     block.size = count;
@@ -111,6 +112,7 @@ inline void begin_block(Dimensions dimensions) {
         fiber.warp = &warps[i / 32];
         fiber.warp->size = 32;
         fiber.started = fiber.ended = false;
+        fiber.turn = 0;
         getcontext(&fiber.start);
         fiber.start.uc_stack.ss_sp = fiber.stack.data();
         fiber.start.uc_stack.ss_size = fiber.stack.size();
@@ -163,28 +165,27 @@ int launch(
 inline void __syncwarp(unsigned = ~0u) { emulation::wait(*emulation::fibers[emulation::current].warp); }
 inline void __syncthreads() { emulation::wait(emulation::block); }
 
+// A verdict stands until all have met again, so that nobody need wait until all have read it.
 inline int __all_sync(unsigned, bool holds) {
     emulation::Barrier& barrier = *emulation::fibers[emulation::current].warp;
     emulation::wait(barrier, holds);
-    int verdict = barrier.verdict;
-    emulation::wait(barrier);
-    return verdict;
+    return barrier.verdict;
 }
 
 inline int __syncthreads_and(bool holds) {
     emulation::wait(emulation::block, holds);
-    int verdict = emulation::block.verdict;
-    emulation::wait(emulation::block);
-    return verdict;
+    return emulation::block.verdict;
 }
 
+// Exchanges take turns in two places for the same reason.
 template <class Number>
 Number __shfl_xor_sync(unsigned, Number value, int step) {
-    emulation::exchanged[emulation::current] = value;
+    emulation::Fiber& fiber = emulation::fibers[emulation::current];
+    fiber.turn = 1 - fiber.turn;
+    std::vector<double>& place = emulation::exchanged[fiber.turn];
+    place[emulation::current] = value;
     __syncwarp();
-    Number theirs = Number(emulation::exchanged[emulation::current ^ step]);
-    __syncwarp();
-    return theirs;
+    return Number(place[emulation::current ^ step]);
 }
 
 inline void sincospi(double x, double* sine, double* cosine) {

@@ -13,6 +13,7 @@ from verify import worst_networks
 from verify.claims import theorem_3_3, theorem_3_5
 from verify.claims._context import Context
 from verify.designs import Design
+from verify.rays import RayPlan
 from verify.two_layer_rays import Observations, label_free_extremes, normalised
 from verify.verdict import Basis, State
 from verify.witness import dense_alignment_of_jacobian
@@ -67,7 +68,11 @@ def test_what_is_found_is_attained_by_an_inactive_network_and_what_is_certified_
     assert len(observations.table()) == 3
 
 
-SMALL = theorem_3_3.Settings(plans=theorem_3_3.QUICK[:1], delta=0.1, rounds=(40, 80, 160))
+SMALL = theorem_3_3.Settings(
+    plans=(RayPlan("masked, all conditions bind", "masked", n_top=900, rank_top=90, n_floor=60),),
+    delta=0.1,
+    rounds=(40, 80, 160),
+)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +88,7 @@ def judged():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(theorem_3_3.PROFILES, "quick", SMALL)
+        patch.setattr(worst_networks, "DESIGNS", worst_networks.DESIGNS[:2])
         yield judging
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import theory
+from verify import rare_rows
 from verify.claims import theorem_4_2
 from verify.claims._context import Context
 from verify.uniform_rays import Observations, accuracy_ray, dimension_ray
@@ -15,11 +16,11 @@ from verify.verdict import Basis, State
 from verify.witness import dense_directional_alignment
 
 SMALL = theorem_4_2.Settings(
-    absolute=(dimension_ray(0.5, (4, 6, 9, 13), 50, 2), accuracy_ray(2, (0.3, 0.02), 90, 30_000, repeats=2)),
-    by_accuracy=(dimension_ray(0.5, (10, 13, 16, 20), 160, 1),),
+    absolute=(dimension_ray(0.5, (4, 6, 9), 50, 2), accuracy_ray(2, (0.3, 0.005), 90, 30_000, count=4)),
+    by_accuracy=(dimension_ray(0.5, (10, 13, 17), 160, 1),),
     delta=0.1,
-    rounds=(30, 60, 120),
-    most_starts=4,
+    rounds=(30, 60),
+    most_starts=2,
 )
 
 
@@ -27,8 +28,6 @@ SMALL = theorem_4_2.Settings(
 def judge():
     run = Context("quick", 0, lambda function, items: [function(item) for item in items], lambda share, doing: None)
     observations = Observations(run, SMALL.most_starts)
-    before = theorem_4_2.PROFILES["quick"]
-    theorem_4_2.PROFILES["quick"] = SMALL
 
     def judging(claim: str, changes: dict[str, object], stop_early: bool = False):
         statement = theory.statement(claim)
@@ -37,8 +36,10 @@ def judge():
         json.dumps(verdict.to_dict(), allow_nan=False)
         return verdict
 
-    yield judging
-    theorem_4_2.PROFILES["quick"] = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(theorem_4_2.PROFILES, "quick", SMALL)
+        patch.setattr(rare_rows, "DIMENSIONS", (12, 24, 48))
+        yield judging
 
 
 @pytest.mark.parametrize("claim", ["4.2", "3.2"])
