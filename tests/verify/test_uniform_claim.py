@@ -22,6 +22,7 @@ SMALL = theorem_4_2.Settings(
     rounds=(30, 60),
     most_starts=2,
 )
+TOO_FEW = ["(d*log(1/eps)**2 + log(1/delta)**2)/eps", "(d*log(1/eps) + log(1/delta))/eps**2"]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def judge():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(theorem_4_2.PROFILES, "quick", SMALL)
-        patch.setattr(rare_rows, "DIMENSIONS", (12, 24, 48))
+        patch.setattr(rare_rows, "DIMENSIONS", (20, 40, 80))
         yield judging
 
 
@@ -61,7 +62,7 @@ def test_without_certificates_the_best_is_not_refuted(judge):
         ("4.2", {"upper": "3 + eps**2"}),
         ("3.2", {"upper": "3"}),
         ("4.2", {"lower": "1 - eps**2"}),
-        ("4.2", {"sample_size": ["(d*log(1/eps)**2 + log(1/delta)**2)/eps", "(d*log(1/eps) + log(1/delta))/eps**2"]}),
+        ("4.2", {"sample_size": TOO_FEW}),
         ("4.2-lower", {"sample_size": ["log(d) + log(1/delta)"]}),
         ("4.2-lower", {"lower": "(1.2 - eps)/(1 + eps)**2"}),
     ],
@@ -76,6 +77,11 @@ def test_false_variants_are_refuted_by_something_that_can_be_recomputed(judge, c
         X = Design("isotropic", example["n"], example["d"]).draw(0, example["trial"])
         value = dense_directional_alignment(X, np.array(example["u"]), np.array(example["v"]))
         assert value == pytest.approx(example["value"], rel=1e-8)
+
+
+def test_one_large_row_refutes_conditions_that_shrink_too_little_as_delta_falls(judge):
+    verdict = judge("4.2", {"sample_size": TOO_FEW}, stop_early=True)
+    assert [e.state for e in verdict.evidence if e.test == rare_rows.TEST] == [State.VIOLATED]
 
 
 @pytest.mark.parametrize("changes", [{"upper": "4 + eps"}, {"lower": "1 - 4*eps"}])
