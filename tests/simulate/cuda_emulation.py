@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import numpy as np
 HEADER = Path(__file__).parent / "cuda_on_cpu.hpp"
 PROBLEMS = {1: "threads wait for each other", 2: "a write beyond shared memory", 3: "arguments of other types"}
 _KERNEL = re.compile(r'^extern "C" __global__ void (?:__launch_bounds__\(.*?\) )?(\w+)\(', re.MULTILINE)
+
+OPTIONS = ["-std=c++17", "-O1", "-fPIC", "-Wall", "-Werror", "-Wno-unknown-pragmas"]
 
 compiler = shutil.which("g++")
 
@@ -51,18 +54,46 @@ class EmulatedCard:
         assert found == 0, f"{name}: {PROBLEMS[found]}"
 
     def _compiled(self, code: str) -> Path:
-        """Compile a source once."""
+        """Compile a source once, whatever the number of processes that share the folder."""
         library = self._folder / f"{hashlib.blake2b(code.encode(), digest_size=8).hexdigest()}.so"
-        if not library.exists():
-            unit = library.with_suffix(".cpp")
-            unit.write_text(f'#include "{HEADER}"\n{code}\n#line 1 "launchers"\n{launchers(code)}', encoding="utf-8")
-            # A name such as "advance" is the kernel's, not that of a function of the C library.
-            options = ["-std=c++17", "-O1", "-shared", "-fPIC", "-Wl,-Bsymbolic"]
-            warnings = ["-Wall", "-Werror", "-Wno-unknown-pragmas"]
-            command = [compiler, *options, *warnings, str(unit), "-o", str(library)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stderr
+        with _one_process(library):
+            if not library.exists():
+                header = self._header()
+                unit = library.with_suffix(".cpp")
+                unit.write_text(
+                    f'#include "{header}"\n{code}\n#line 1 "launchers"\n{launchers(code)}', encoding="utf-8"
+                )
+                # A name such as "advance" is the kernel's, not that of a function of the C library.
+                _compile([*OPTIONS, "-shared", "-Wl,-Bsymbolic", str(unit)], library)
         return library
+
+    def _header(self) -> Path:
+        """Compile the header once: that takes as long as a kernel does, and g++ looks for the result beside a copy."""
+        copy = self._folder / HEADER.name
+        compiled = copy.with_suffix(".hpp.gch")
+        with _one_process(copy):
+            if not compiled.exists():
+                copy.write_bytes(HEADER.read_bytes())
+                _compile([*OPTIONS, "-x", "c++-header", str(copy)], compiled)
+        return copy
+
+
+def _compile(arguments: Sequence[str], result: Path) -> None:
+    """Call the compiler; a file that is there is whole."""
+    part = result.with_suffix(".part")
+    done = subprocess.run([compiler, *arguments, "-o", str(part)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    part.replace(result)
+
+
+@contextlib.contextmanager
+def _one_process(result: Path) -> Iterator[None]:
+    """Let one process make a file while others wait."""
+    import fcntl
+
+    with result.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _bytes(argument: Any) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -32,7 +33,16 @@ FAMILIES: dict[str, Callable[[int], simulate.Model]] = {
     "both layers": lambda d: simulate.TwoLayer(d, 35, slope=0.1, train_outer=True),
     "smooth": lambda d: simulate.TwoLayer(d, 9, slope=0.1, activation="smooth", train_outer=True),
 }
-BATCHES = [(1, True), (3, True), (8, True), (19, True), (130, True), (1, False), (9, False), (30, False)]
+# Steps of a family differ with the size of a minibatch: one sample, one row of a block of eight, several of them.
+BATCHES = [(family, *batch) for family in FAMILIES for batch in ((1, True), (3, True), (19, True), (9, False))]
+# How minibatches are chosen is the same for all families.
+BATCHES += [
+    ("linear", 8, True),
+    ("deep", 130, True),
+    ("linear", 130, True),
+    ("linear", 1, False),
+    ("linear", 30, False),
+]
 
 
 def _cuda() -> Any:
@@ -75,7 +85,12 @@ class Place:
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory):
-    return tmp_path_factory.mktemp("cuda")
+    """A folder that test processes which run side by side share: what one has compiled serves all."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    (folder / "cuda").mkdir(exist_ok=True)
+    return folder / "cuda"
 
 
 NO_CARD = pytest.mark.skipif(_cuda() is None, reason="no CUDA device, or no CuPy")
@@ -113,8 +128,7 @@ def agree(found: simulate.Ensemble, expected: simulate.Ensemble) -> None:
         np.testing.assert_allclose(found.values[name], values, rtol=1e-9, atol=1e-13)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize(("batch", "replacement"), BATCHES)
+@pytest.mark.parametrize(("family", "batch", "replacement"), BATCHES)
 def test_paths_are_those_of_the_cpu(place, family, batch, replacement):
     model = FAMILIES[family](7)
     run = (model, model.init(seed=2), *samples(30, 7), LR, STEPS, batch, replacement, 5, 3, None, 0.0, ONCE)
@@ -164,7 +178,8 @@ def test_the_valley(place, batch):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_gradient_descent_from_many_starts(place, family):
+def test_gradient_descent_from_many_starts(place, monkeypatch, family):
+    monkeypatch.setattr(runs, "_MANY_STARTS", 5)
     model = FAMILIES[family](7)
     starts = np.stack([model.init(seed) for seed in range(runs._MANY_STARTS)])
     run = (model, starts, *samples(19, 7), LR, 3)
@@ -266,8 +281,9 @@ def test_normal_draws_are_those_of_numpy(place):
     np.testing.assert_allclose(simulate.to_host(out), expected, rtol=1e-12, atol=1e-14)
 
 
+# One family for each branch of models.cuh, with more rows than a team has warps.
 @NO_EMULATION
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", ["linear", "product", "deep", "leaky ReLU", "smooth"])
 @pytest.mark.parametrize("batch", [1, 11])
 def test_no_launch_changes_a_bit(compiled, monkeypatch, family, batch):
     model = FAMILIES[family](37)
