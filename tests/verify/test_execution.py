@@ -11,8 +11,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
+from execution_points import (
+    blas_threads,
+    die,
+    linear_algebra,
+    process_id,
+    raise_on_three,
+    raise_unportable,
+    square_slowly,
+    tell_and_wait,
+)
 
 from verify import execution, worker_processes
 from verify.errors import VerifyError
@@ -29,70 +38,29 @@ def eager(monkeypatch):
     monkeypatch.setattr(execution, "WORK_WORTH_WORKERS", -1.0)
 
 
-def linear_algebra(seed: int) -> bytes:
-    """Use every kind of operation whose rounding depends on how the work is split."""
-    X = np.random.default_rng(seed).standard_normal((300, 120))
-    values, vectors = np.linalg.eigh(X.T @ X)
-    from scipy.linalg import eigh, svdvals
-
-    return b"".join(np.ascontiguousarray(a).tobytes() for a in (X @ X.T, values, vectors, eigh(X @ X.T)[0], svdvals(X)))
-
-
-def process_id(_: int) -> int:
-    time.sleep(0.01)
-    return os.getpid()
-
-
-def blas_threads(_: int) -> list[int]:
-    import scipy.linalg  # noqa: F401
-    from threadpoolctl import threadpool_info
-
-    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
-
-
-def raise_on_three(number: int) -> int:
-    if number == 3:
-        raise ZeroDivisionError("three")
-    return number
-
-
-class UnportableError(Exception):
-    def __init__(self, first: int, second: int) -> None:
-        super().__init__("text only")
-
-
-def raise_unportable(_: int) -> None:
-    raise UnportableError(1, 2)
-
-
-def die(number: int) -> int:
-    if number == 5:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number
-
-
-def square_slowly(number: int) -> int:
-    time.sleep(0.002 * (number % 7))
-    return number**2
-
-
 @pytest.mark.usefixtures("eager", "two_blas_threads")
 def test_results_are_bit_identical_for_any_number_of_workers():
     expected = None
-    for workers in (1, 2, 3):
+    for workers in (1, 3):
         with Executor(workers) as executor:
             results = executor.map(linear_algebra, range(6))
         assert expected is None or results == expected, workers
         expected = results
 
 
-@pytest.mark.usefixtures("eager")
-def test_two_workers_share_the_work_and_keep_the_order():
+@pytest.fixture(scope="module")
+def two_workers():
+    """Two workers that several tests share: they outlive what goes wrong in a map."""
     with Executor(2) as executor:
-        processes = executor.map(process_id, range(40))
-        assert len(set(processes)) == 2
-        assert os.getpid() not in processes
-        assert executor.map(square_slowly, range(100)) == [number**2 for number in range(100)]
+        yield executor
+
+
+@pytest.mark.usefixtures("eager")
+def test_two_workers_share_the_work_and_keep_the_order(two_workers):
+    processes = two_workers.map(process_id, range(40))
+    assert len(set(processes)) == 2
+    assert os.getpid() not in processes
+    assert two_workers.map(square_slowly, range(100)) == [number**2 for number in range(100)]
 
 
 def test_little_work_stays_in_this_process():
@@ -126,18 +94,18 @@ def test_the_limit_on_blas_threads_ends_with_the_executor():
 
 
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize("workers", [1, 2])
-def test_an_error_comes_through_as_it_is(workers):
-    with Executor(workers) as executor:
-        with pytest.raises(ZeroDivisionError, match="three"):
-            executor.map(raise_on_three, range(6))
-        assert executor.map(abs, [-1, -2, -3]) == [1, 2, 3]
+def test_an_error_comes_through_as_it_is(two_workers):
+    with Executor(1) as alone:
+        for executor in (alone, two_workers):
+            with pytest.raises(ZeroDivisionError, match="three"):
+                executor.map(raise_on_three, range(6))
+            assert executor.map(abs, [-1, -2, -3]) == [1, 2, 3]
 
 
 @pytest.mark.usefixtures("eager")
-def test_an_error_that_cannot_travel_arrives_as_text():
-    with Executor(2) as executor, pytest.raises(RuntimeError, match="text only"):
-        executor.map(raise_unportable, range(4))
+def test_an_error_that_cannot_travel_arrives_as_text(two_workers):
+    with pytest.raises(RuntimeError, match="text only"):
+        two_workers.map(raise_unportable, range(4))
 
 
 @pytest.mark.usefixtures("eager")
@@ -149,9 +117,8 @@ def test_a_dying_worker_is_one_line():
 
 
 @pytest.mark.usefixtures("eager")
-def test_what_workers_cannot_load_runs_here():
-    with Executor(2) as executor:
-        assert executor.map(lambda number: number + 1, range(9)) == list(range(1, 10))
+def test_what_workers_cannot_load_runs_here(two_workers):
+    assert two_workers.map(lambda number: number + 1, range(9)) == list(range(1, 10))
 
 
 @pytest.mark.usefixtures("eager")
@@ -162,14 +129,6 @@ def test_progress_counts_every_item_up_to_the_end():
     counts = [done for done, _ in seen]
     assert counts == sorted(counts)
     assert seen[-1] == (50, 50)
-
-
-def tell_and_wait(number: int) -> int:
-    """Tell of the way, slowly enough to be heard."""
-    for part in range(4):
-        tell(part / 4)
-        time.sleep(0.05)
-    return number
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -223,8 +182,8 @@ execution.WORK_WORTH_WORKERS = -1.0
 def local(number):
     return number - 1
 with Executor(2) as executor:
-    import test_execution
-    elsewhere = executor.map(test_execution.process_id, range(20))
+    import execution_points
+    elsewhere = executor.map(execution_points.process_id, range(20))
     here = executor.map(local, range(4))
 print(len(set(elsewhere) - {os.getpid()}), here)
 """
@@ -253,21 +212,16 @@ SLEEPER = """
 import signal, sys, time
 from verify import execution
 from verify.execution import Executor
-import test_execution
+import execution_points
 # What a shell starts in the background ignores the key.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 execution.WORK_WORTH_WORKERS = -1.0
 try:
     with Executor(2, lambda done, total: print(done, flush=True)) as executor:
-        executor.map(test_execution.{function}, range(1000))
+        executor.map(execution_points.{function}, range(1000))
 except KeyboardInterrupt:
     sys.exit(130)
 """
-
-
-def sleep_long(number: int) -> int:
-    time.sleep(30 if number > 1 else 0.01)
-    return os.getpid()
 
 
 @contextlib.contextmanager

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+from functools import cache
 
 import numpy as np
 import pytest
 
 import theory
 from verify.designs import Design
-from verify.rays import HELD_N, HELD_RANK, LARGEST, RayPlan, lay_ray, requirement, symbol_values
+from verify.rays import HELD_N, HELD_RANK, LARGEST, Ray, RayPlan, lay_ray, requirement, symbol_values
 
 DELTA = 0.1
 BOTH = RayPlan("both bind", "isotropic", n_top=700, rank_top=700)
@@ -32,6 +33,11 @@ CONDITIONS = {
 def altered(**changes: object) -> theory.Statement:
     original = theory.statement("3.3")
     return original.replace(**changes) if changes else original
+
+
+@cache
+def of_the_original(plan: RayPlan) -> Ray:
+    return lay_ray(plan, altered(), DELTA)
 
 
 def values(statement: theory.Statement, field: str, point) -> list[float]:
@@ -69,12 +75,12 @@ def test_terms_that_do_not_lead_as_eps_falls_only_delay_a_condition(plan, slower
     condition = "log(n/delta)/eps**2"
     entries = [joined.format(condition, slower)] if joined != "{}" else [condition, slower]
     ray = lay_ray(plan, altered(sample_size=entries, dimension=entries), DELTA)
-    assert [point.design for point in ray.points] == [point.design for point in lay_ray(plan, altered(), DELTA).points]
+    assert [point.design for point in ray.points] == [point.design for point in of_the_original(plan).points]
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
 def test_sizes_start_and_end_where_the_plan_says(plan):
-    ray = lay_ray(plan, altered(), DELTA)
+    ray = of_the_original(plan)
     eps = [point.eps for point in ray.points]
     assert eps == sorted(eps, reverse=True)
     assert eps[-1] == pytest.approx(plan.eps[1])
@@ -91,7 +97,7 @@ def test_sizes_start_and_end_where_the_plan_says(plan):
 
 def test_slack_grows_along_the_ray():
     for plan, field in ((N_SLACK, "sample_size"), (RANK_SLACK, "dimension")):
-        ray = lay_ray(plan, altered(), DELTA)
+        ray = of_the_original(plan)
         sizes = [point.design.n if field == "sample_size" else point.design.rank for point in ray.points]
         needed = [max(values(altered(), field, point)) for point in ray.points]
         slack = [size / f for size, f in zip(sizes, needed, strict=True)]

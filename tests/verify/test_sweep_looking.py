@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,15 +27,23 @@ def half(point):
     return point["a"] / 2
 
 
-def swept(store: Path, stop: int = 6) -> Path:
-    """Make a store of several parts, each with one point; that of a = 3 has failed."""
+@cache
+def original(stop: int) -> tempfile.TemporaryDirectory[str]:
+    """Make a store once for all tests; it is removed when Python ends."""
+    kept = tempfile.TemporaryDirectory()
+    store = Path(kept.name) / "store"
     with pytest.MonkeyPatch.context() as changed:
         changed.setattr("verify.sweeps.batches.LARGEST", 1)
         changed.setattr(sweeping, "SECONDS_UNSTORED", -1.0)
         changed.setattr(SweepStore, "compact", lambda self: self._write_manifest())
         verify.sweep(half, a=range(stop), workers=1, store=store)
     assert len(small_parts(store)) == stop
-    return store
+    return kept
+
+
+def swept(store: Path, stop: int = 6) -> Path:
+    """Copy a store of several parts, each with one point; that of a = 3 has failed."""
+    return Path(shutil.copytree(Path(original(stop).name) / "store", store))
 
 
 def small_parts(folder: Path) -> list[Path]:

@@ -12,14 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_sweep_store import WHAT, contents, filled, key, one_line, part_files, row
+from sweep_store_rows import WHAT, key, row
+from test_sweep_store import contents, fill, filled, one_line, part_files
 
 from verify.errors import VerifyError
 from verify.sweeps import durable, recovery
 from verify.sweeps.store import SweepStore
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.integers(0), st.integers(0), st.sampled_from(["flip", "cut", "grow", "empty"]))
 def test_a_damaged_part_is_named_and_set_aside_and_the_rest_is_whole(tmp_path_factory, which, where, how):
     folder = filled(tmp_path_factory.mktemp("s") / "s")
@@ -53,6 +54,7 @@ def damage(path: Path, where: int, how: str) -> None:
     path.write_bytes(data)
 
 
+@settings(max_examples=40)
 @given(st.integers(0), st.sampled_from(["flip", "cut", "empty"]))
 def test_a_damaged_manifest_is_made_again_from_the_parts(tmp_path_factory, where, how):
     folder = filled(tmp_path_factory.mktemp("s") / "s")
@@ -125,7 +127,7 @@ def test_another_schema_version_is_refused_untouched(tmp_path, monkeypatch):
     with monkeypatch.context() as later:
         later.setattr(recovery, "SCHEMA", 2)
         later.setattr("verify.sweeps.parts.SCHEMA", 2)
-        filled(folder, parts=1)
+        fill(folder, parts=1)
     (folder / "parts" / "stray").write_text("stays as well")
     for manifest in (True, False):
         if not manifest:
