@@ -76,7 +76,7 @@ def same(found, expected):
 def test_a_killed_training_goes_on_bit_for_bit_within_an_epoch_too(tmp_path, undisturbed):
     path, places = tmp_path / "checkpoint.npz", set()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)])}
-    for steps in (2, 7, 11):
+    for steps in (2, 7):
         process = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], env=environment, start_new_session=True)
         try:
             wait_for(path, steps, process)

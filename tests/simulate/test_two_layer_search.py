@@ -12,7 +12,20 @@ from hypothesis import strategies as st
 
 import simulate
 from simulate import InputError, TwoLayer, adversarial_alignment, gram_label_free_range, loss_alignment
-from simulate.extremes import two_layer_climb, two_layer_patterns
+from simulate.extremes import two_layer_climb, two_layer_patterns, two_layer_search
+
+
+@pytest.fixture(name="few_kicks", scope="module", autouse=True)
+def _few_kicks():
+    """Give up early, which no property of what was found depends on; how far a search gets is tested with more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(two_layer_search, "MOST_KICKS_IN_VAIN", 1)
+        yield
+
+
+@pytest.fixture
+def all_kicks(monkeypatch, few_kicks):
+    monkeypatch.setattr(two_layer_search, "MOST_KICKS_IN_VAIN", 24)
 
 
 def normal(n: int, d: int, seed: int = 0) -> np.ndarray:
@@ -51,7 +64,7 @@ def range_of_pattern(X: np.ndarray, mixture: np.ndarray) -> tuple[float, float]:
 
 CASES = [
     (shape, activation, slope, trained, outer)
-    for shape in ((12, 18), (24, 4))
+    for shape in ((8, 11), (14, 3))
     for activation in ("leaky_relu", "smooth")
     for slope, trained, outer in (
         (0.5, False, "given"),
@@ -66,7 +79,7 @@ CASES = [
 def test_the_witnesses_attain_what_was_found_by_the_dense_definition(shape, activation, slope, trained, outer):
     X = normal(*shape)
     model = TwoLayer(shape[1], 3, slope, activation, train_outer=trained)
-    found = adversarial_alignment(model, X, seed=1, starts=3, outer=outer)
+    found = adversarial_alignment(model, X, seed=1, starts=2, outer=outer)
     for witness, alignment in ((found.inf_witness, found.inf_found), (found.sup_witness, found.sup_found)):
         J = naive_jacobian(model, witness, X)
         assert dense_oracle.loss_alignment(J, witness.residual) == pytest.approx(alignment, rel=1e-9, abs=1e-12)
@@ -77,8 +90,8 @@ def test_the_witnesses_attain_what_was_found_by_the_dense_definition(shape, acti
         if outer == "given" and not trained:
             assert np.array_equal(witness.outer, model.outer)
     assert found.inf_found <= 1 <= found.sup_found
-    assert found.starts == 3
-    assert all(0 <= reached <= 3 for reached in found.reached)
+    assert found.starts == 2
+    assert all(0 <= reached <= 2 for reached in found.reached)
 
 
 @pytest.mark.parametrize("slope", [0.5, 0.1, 0.0])
@@ -88,7 +101,7 @@ def test_one_neuron_where_every_pattern_is_possible_against_all_patterns(slope):
     for pattern in itertools.product((slope, 1.0), repeat=8):
         if any(pattern):
             ranges.append(range_of_pattern(X, np.outer(pattern, pattern)))
-    found = adversarial_alignment(TwoLayer(11, 1, slope), X)
+    found = adversarial_alignment(TwoLayer(11, 1, slope), X, starts=8)
     assert found.inf_found == pytest.approx(min(low for low, _ in ranges), rel=1e-9, abs=1e-12)
     assert found.sup_found == pytest.approx(max(high for _, high in ranges), rel=1e-9)
 
@@ -101,17 +114,18 @@ def patterns_in_the_plane(X: np.ndarray, slope: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("slope", [0.5, 0.1])
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 def test_one_neuron_in_the_plane_against_all_patterns(slope, seed):
     X = normal(15, 2, seed)
     patterns = patterns_in_the_plane(X, slope)
     assert len({tuple(column) for column in patterns.T}) == 30
     ranges = [range_of_pattern(X, np.outer(p, p)) for p in patterns.T]
-    found = adversarial_alignment(TwoLayer(2, 1, slope), X)
+    found = adversarial_alignment(TwoLayer(2, 1, slope), X, starts=8)
     assert found.inf_found == pytest.approx(min(low for low, _ in ranges), rel=1e-9)
     assert found.sup_found == pytest.approx(max(high for _, high in ranges), rel=1e-9)
 
 
+@pytest.mark.usefixtures("all_kicks")
 @pytest.mark.parametrize("slope", [0.5, 0.1])
 def test_two_neurons_in_the_plane_against_all_pairs_of_patterns_and_outer_weights(slope):
     X = normal(10, 2, seed=5)
@@ -121,7 +135,7 @@ def test_two_neurons_in_the_plane_against_all_pairs_of_patterns_and_outer_weight
         for share in np.linspace(0, 1, 41):
             low, high = range_of_pattern(X, share * np.outer(p, p) + (1 - share) * np.outer(q, q))
             best, worst = max(best, high), min(worst, low)
-    found = adversarial_alignment(TwoLayer(2, 2, slope), X, outer="free")
+    found = adversarial_alignment(TwoLayer(2, 2, slope), X, starts=4, outer="free")
     assert found.sup_found >= best * (1 - 1e-9)
     assert found.inf_found <= worst * (1 + 1e-9)
     # The grid of outer weights is close enough that more would be a mistake.
@@ -129,12 +143,12 @@ def test_two_neurons_in_the_plane_against_all_pairs_of_patterns_and_outer_weight
     assert found.inf_found >= worst * 0.99
 
 
-@pytest.mark.parametrize("shape", [(10, 14), (20, 5)])
+@pytest.mark.parametrize("shape", [(10, 14), (12, 4)])
 @pytest.mark.parametrize("trained", [False, True])
 def test_no_random_weights_and_labels_are_worse(shape, trained):
     X = normal(*shape, seed=3)
     model = TwoLayer(shape[1], 4, 0.3, train_outer=trained)
-    found = adversarial_alignment(model, X, starts=4)
+    found = adversarial_alignment(model, X, starts=2)
     rng = np.random.default_rng(0)
     for _ in range(400):
         theta = rng.standard_normal(model.size) * 10 ** rng.uniform(-1, 1, model.size)
@@ -163,12 +177,12 @@ def test_at_slope_one_half_the_search_alone_refutes_the_exponent_one(n, d, outer
         assert np.flatnonzero(active[:, neuron]).tolist() == [witness.sample]
 
 
-@settings(max_examples=25)
-@given(st.integers(2, 14), st.integers(1, 8), st.floats(0.05, 0.95), st.booleans(), st.integers(0, 10**6))
+@settings(max_examples=15)
+@given(st.integers(2, 10), st.integers(1, 8), st.floats(0.05, 0.95), st.booleans(), st.integers(0, 10**6))
 def test_found_values_obey_the_deterministic_core_of_theorem_3_5(n, d, slope, smooth, seed):
     X = normal(n, d, seed)
     model = TwoLayer(d, 2, slope, "smooth" if smooth else "leaky_relu")
-    found = adversarial_alignment(model, X, seed=seed, starts=2, outer="free")
+    found = adversarial_alignment(model, X, seed=seed, starts=1, outer="free")
     linear = simulate.label_free_range(X)
     assert linear.inf * slope**4 * (1 - 1e-9) <= found.inf_found <= found.sup_found
     assert found.sup_found <= linear.sup / slope**4 * (1 + 1e-9)
@@ -190,17 +204,18 @@ def test_plain_relu_has_no_bounds_but_the_trivial_ones_where_every_pattern_is_po
     assert found.sup_found == pytest.approx(9, rel=1e-12)
 
 
+@pytest.mark.usefixtures("all_kicks")
 def test_the_smooth_network_reaches_what_the_leaky_one_does():
-    X = normal(30, 4)
-    smooth = adversarial_alignment(TwoLayer(4, 3, 0.4, "smooth"), X, starts=4, outer="free")
-    leaky = adversarial_alignment(TwoLayer(4, 3, 0.4), X, starts=4, outer="free")
+    X = normal(14, 3)
+    smooth = adversarial_alignment(TwoLayer(3, 2, 0.4, "smooth"), X, starts=3, outer="free")
+    leaky = adversarial_alignment(TwoLayer(3, 2, 0.4), X, starts=3, outer="free")
     assert smooth.sup_found >= 0.98 * leaky.sup_found
     assert smooth.inf_found <= 1.02 * leaky.inf_found
 
 
 def test_seeds_fix_everything():
-    X, model = normal(18, 4), TwoLayer(4, 3, 0.3)
-    first, again = (adversarial_alignment(model, X, seed=7, starts=3) for _ in range(2))
+    X, model = normal(8, 3), TwoLayer(3, 2, 0.3)
+    first, again = (adversarial_alignment(model, X, seed=7, starts=2) for _ in range(2))
     assert (first.inf_found, first.sup_found, first.reached) == (again.inf_found, again.sup_found, again.reached)
     for one, two in ((first.inf_witness, again.inf_witness), (first.sup_witness, again.sup_witness)):
         assert np.array_equal(one.theta, two.theta)
@@ -211,9 +226,9 @@ def test_seeds_fix_everything():
 
 
 def test_every_array_library(backend):
-    X = normal(12, 4)
-    host = adversarial_alignment(TwoLayer(4, 2, 0.3), X, starts=2)
-    found = adversarial_alignment(TwoLayer(4, 2, 0.3), backend.asarray(X), starts=2)
+    X = normal(6, 3)
+    host = adversarial_alignment(TwoLayer(3, 2, 0.3), X, starts=1)
+    found = adversarial_alignment(TwoLayer(3, 2, 0.3), backend.asarray(X), starts=1)
     assert (found.inf_found, found.sup_found) == (host.inf_found, host.sup_found)
     assert isinstance(found.sup_witness.theta, np.ndarray)
 
