@@ -90,7 +90,7 @@ def check_indices(name: str, value: object, count: int) -> np.ndarray:
     expected = f"{name}: expected one or more integers from 0 to {count - 1}"
     try:
         found = np.asarray(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):
         raise InputError(f"{expected}, got {describe(value)}") from None
     if found.ndim != 1 or found.size == 0 or found.dtype.kind not in "iu":
         raise InputError(f"{expected}, got {describe(value)}")

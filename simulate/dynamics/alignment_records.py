@@ -10,12 +10,12 @@ import numpy as np
 from ..alignment import directional_alignment, gram_eigenpairs, loss_alignment
 from ..arrays import Namespace, rescaled, to_host
 from ..models import Linear, Model
-from ..validation import Array
+from ..validation import Array, row_blocks
 
 
 @dataclass
 class AlignmentRecords:
-    """Takes μ and g of replicas on the same samples.
+    """Takes μ and g of replicas on the same samples, in float64.
 
     Attributes:
         model: the model.
@@ -46,14 +46,21 @@ class AlignmentRecords:
             matrix in all for a linear model, O(replicas n (n + directions)), and one for each replica for others.
         """
         xp = array_api_compat.array_namespace(residuals)
+        # Directions whose eigenvalues float32 would lose are there in float64.
+        parameters, residuals, self.X = (
+            xp.astype(array, xp.float64, copy=False) for array in (parameters, residuals, self.X)
+        )
         mu, g = np.full(len(ended), np.nan), np.full((len(ended), self.directions), np.nan)
         finite = to_host(xp.all(xp.isfinite(residuals), axis=1))
         rows = np.flatnonzero(~ended & finite)
-        if isinstance(self.model, Linear) and len(rows):
-            there = xp.asarray(rows, device=array_api_compat.device(residuals))
-            mu[rows], along = self._of_linear(xp, parameters, xp.take(residuals, there, axis=0))
-            g[rows, : along.shape[1]] = along
-        elif len(rows):
+        if isinstance(self.model, Linear):
+            for block in row_blocks(len(rows), residuals.shape[1]):
+                some = rows[block]
+                there = xp.asarray(some, device=array_api_compat.device(residuals))
+                shared = self._of_linear(xp, parameters[int(some[0]), :])
+                mu[some], along = shared.alignments(xp, xp.take(residuals, there, axis=0), self.centred)
+                g[some, : along.shape[1]] = along
+        else:
             for r in rows.tolist():
                 mu[r], along = self._of_one(parameters[r, :], residuals[r, :])
                 g[r, : len(along)] = along
@@ -69,11 +76,11 @@ class AlignmentRecords:
         count = min(self.directions, gram.shape[0])
         return mu, to_host(directional_alignment(gram, residual, self.centred, count)[1])
 
-    def _of_linear(self, xp: Namespace, parameters: Array, residuals: Array) -> tuple[np.ndarray, np.ndarray]:
-        """μ and g of replicas of a linear model, whose Gram matrix does not depend on the parameters."""
+    def _of_linear(self, xp: Namespace, theta: Array) -> _SharedGram:
+        """The Gram matrix of a linear model, which does not depend on the parameters."""
         if self._shared is None:
-            self._shared = _SharedGram(xp, self.model.gram(parameters[0, :], self.X), self.directions)
-        return self._shared.alignments(xp, residuals, self.centred)
+            self._shared = _SharedGram(xp, self.model.gram(theta, self.X), self.directions)
+        return self._shared
 
 
 class _SharedGram:

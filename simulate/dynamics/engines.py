@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from dataclasses import dataclass
 
+import array_api_compat
 import numpy as np
 
 from ..arrays import to_host
@@ -118,8 +119,10 @@ class Engine(abc.ABC):
         Returns:
             Shape (replicas,), on the host.
         """
-        outputs, targets = (np.asarray(to_host(array), dtype=np.float64) for array in (self.outputs(X), y))
-        return 0.5 * np.mean((outputs - targets) ** 2, axis=1)
+        outputs = self.outputs(X)
+        xp = array_api_compat.array_namespace(outputs)
+        outputs, targets = (xp.astype(array, xp.float64, copy=False) for array in (outputs, y))
+        return to_host(0.5 * xp.mean((outputs - targets[None, :]) ** 2, axis=1))
 
     @abc.abstractmethod
     def project(self, directions: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -38,7 +38,7 @@ class Record:
     Attributes:
         at: steps to record; None for 0, the last one and at most 64 between them, evenly spaced in their logarithm.
         loss: whether to record the loss L(θ) = ‖r‖²/(2n).
-        loss_alignment: whether to record μ(θ).
+        loss_alignment: whether to record μ(θ), in float64.
         directional_alignment: along how many of the sharpest eigen-directions of G(θ) to record g(θ; u_k); NaN where
             G has fewer.
         centred: whether alignments use the noise covariance Σ in place of the second moment Σ₁.

@@ -219,7 +219,8 @@ def _copied_sources() -> Path:
             copy, content = folder / source.name, source.read_bytes()
             if copy.exists() and copy.read_bytes() == content:
                 continue
-            part = copy.with_suffix(".part")
+            # A name of its own, as there are systems without locks.
+            part = copy.with_name(f"{copy.name}.{os.getpid()}.part")
             part.write_bytes(content)
             os.utime(part, (_TIME, _TIME))
             part.replace(copy)
@@ -239,21 +240,32 @@ def _cache_folder() -> Path:
     """Find a folder that can be written to, for these kernels and this version of Numba.
 
     Returns:
-        The folder: in NUMBA_CACHE_DIR where that is set, else in the user's cache, else in the system's temporary
-        folder.
+        The folder: in NUMBA_CACHE_DIR where that is set, else in the user's cache, else one of the user's
+        own in the system's temporary folder.
     """
     digest = hashlib.blake2b(_numba_version().encode(), digest_size=8)
     for source in _sources():
         digest.update(source.read_bytes())
     home = os.environ.get("XDG_CACHE_HOME") or str(Path("~").expanduser() / ".cache")
-    candidates = [os.environ.get("NUMBA_CACHE_DIR"), home, tempfile.gettempdir()]
-    for candidate in filter(None, candidates):
-        folder = Path(candidate) / "noise-geometry" / f"kernels-{digest.hexdigest()}"
+    name = f"kernels-{digest.hexdigest()}"
+    for candidate in filter(None, [os.environ.get("NUMBA_CACHE_DIR"), home]):
+        folder = Path(candidate) / "noise-geometry" / name
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             if os.access(folder, os.W_OK):
                 return folder
+    shared = Path(tempfile.gettempdir()) / f"noise-geometry-{name}"
+    with contextlib.suppress(OSError):
+        shared.mkdir(mode=0o700, exist_ok=True)
+        if _is_mine(shared):
+            return shared
     return Path(tempfile.mkdtemp(prefix="noise-geometry-kernels-"))
+
+
+def _is_mine(folder: Path) -> bool:
+    """Whether a folder in a place that all users share belongs to this one alone: code will be run from it."""
+    status = folder.stat()
+    return not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
 
 
 @contextlib.contextmanager

@@ -65,8 +65,11 @@ def blocked_loss_alignment(
     r = rescaled(xp, xp.astype(xp.reshape(predicted - y, (n, C)), xp.float64))[0]
     noise = norm = drift = scale = 0.0
     for part, rows in _blocks(network, xp, theta, X, memory):
-        scale = scale or float(xp.max(xp.abs(rows))) or 1.0
-        rows = rows / scale
+        largest = float(xp.max(xp.abs(rows)))
+        if largest > scale:
+            noise, norm, drift = (total * (scale / largest) ** 2 for total in (noise, norm, drift))
+            scale = largest
+        rows = rows / (scale or 1.0)
         norm += float(xp.sum(rows * rows))
         mine = xp.reshape(rows, (-1, C, n * C))
         noise += float(xp.sum(xp.sum(r[part, :, None] * mine, axis=1) ** 2))

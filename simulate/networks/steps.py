@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import array_api_compat
@@ -43,7 +42,7 @@ class Steps:
     ) -> None:
         self._network, self._xp, self._theta = network, xp, theta
         self._X, self._y, self._lr, self._limit = X, y, lr, limit
-        self._sized: dict[int, tuple[Array, Callable[[], None]]] = {}
+        self._sized: dict[int, tuple[Array, graphs.Repeated]] = {}
         self.pending = 0
         self.ahead = 1 if array_api_compat.is_numpy_array(theta) else MOST_PENDING
         device = array_api_compat.device(theta)
@@ -82,6 +81,17 @@ class Steps:
         self.pending, self._sizes = 0, []
         return losses[: taken + 1], taken == len(found)
 
+    def close(self) -> None:
+        """Give back what is kept for repeated steps; none may follow."""
+        for _, step in self._sized.values():
+            step.close()
+        self._sized = {}
+
+    @property
+    def pool_bytes(self) -> int:
+        """Memory on the device that repeated steps have for themselves."""
+        return sum(step.pool_bytes for _, step in self._sized.values())
+
     def _step(self, xp: Namespace, rows: Array) -> None:
         """One step, without a question to the device."""
         X, y = xp.take(self._X, rows, axis=0), xp.take(self._y, rows, axis=0)
@@ -93,14 +103,13 @@ class Steps:
         self._latest[1] = xp.astype(going, xp.float64)
 
 
-def own_stream(xp: Namespace, theta: Array) -> AbstractContextManager[object]:
+def own_stream(theta: Array) -> AbstractContextManager[None]:
     """Do all that follows on a stream that can be captured, for arrays of CuPy.
 
     Args:
-        xp: The namespace.
-        theta: An array of it.
+        theta: An array.
 
     Returns:
         A context manager; it does nothing for other libraries.
     """
-    return graphs.own_stream() if array_api_compat.is_cupy_array(theta) else nullcontext(xp)
+    return graphs.own_stream(theta) if array_api_compat.is_cupy_array(theta) else nullcontext()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
@@ -58,6 +59,9 @@ def train(
 
     A training is stopped as divergent if the loss of a minibatch is not finite or more than 10⁴ times the larger of the
     initial loss and Σ ‖y_i‖²/(2n); or if no epoch of the last 50 was better than the best constant or than all before.
+
+    On a device up to 64 steps are queued before their losses are read, all at once: checkpoints, progress and Ctrl-C
+    wait for that long, and where the training diverges θ is that of the step at which it did.
 
     With a checkpoint, a training that was interrupted or killed goes on where it was, within an epoch too, and passes
     through the same parameters bit for bit as one that was not, given the same machine, array library and number of
@@ -185,13 +189,14 @@ class _Loop:
         """Go from epoch to epoch until there is a reason to stop."""
         # Overflow is what divergence is made of, and is reported as such.
         quiet = np.errstate(over="ignore", invalid="ignore")
-        with deferred_interrupt() as asked_to_stop, quiet, own_stream(self.xp, self.theta):
+        with deferred_interrupt() as asked_to_stop, quiet, own_stream(self.theta):
             if not self.history:
                 self.history.append(Epoch(0, 0, math.nan, self._loss(), self._seconds()))
             self._prepare()
-            outcome = self._judge() if self.step == 0 else None
-            while outcome is None:
-                outcome = self._run_epoch(asked_to_stop) or self._close_epoch()
+            with contextlib.closing(self._queue):
+                outcome = self._judge() if self.step == 0 else None
+                while outcome is None:
+                    outcome = self._run_epoch(asked_to_stop) or self._close_epoch()
         if outcome is not Outcome.DIVERGED and self._unsaved:
             self._save()
         if self.progress is not None:

@@ -87,6 +87,34 @@ def test_all_paths_have_ended():
     assert taken["directional_alignment"].shape == (2, 1)
 
 
+@pytest.mark.parametrize("run", [simulate.sgd, simulate.gd])
+def test_a_first_replica_that_leaves_all_bounds_takes_no_other_with_it(run):
+    starts = np.zeros((3, D))
+    starts[0] = 1e120
+    rng = np.random.default_rng(0)
+    record = simulate.Record(at=[3], loss_alignment=True, directional_alignment=1)
+    more = {"replicas": 3} if run is simulate.sgd else {}
+    X, y = rng.standard_normal((N, D)), np.zeros(N)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = run(simulate.Linear(D), starts, X, y, 1e200, 3, record=record, **more)
+    np.testing.assert_array_equal(found.values["loss_alignment"], [[np.nan, 1.0, 1.0]])
+    np.testing.assert_array_equal(found.values["directional_alignment"][0, :, 0], [np.nan, 1.0, 1.0])
+
+
+def test_directions_that_single_precision_would_lose_are_recorded():
+    rng = np.random.default_rng(1)
+    X = (rng.standard_normal((300, 5)) * np.geomspace(1, 1e-3, 5)).astype(np.float32)
+    y = rng.standard_normal(300).astype(np.float32)
+    record = simulate.Record(at=[0], loss_alignment=True, directional_alignment=5)
+    found = simulate.gd(simulate.Linear(5), np.zeros(5, dtype=np.float32), X, y, 0.1, 1, record=record)
+    X, y = X.astype(np.float64), y.astype(np.float64)
+    gram = simulate.Linear(5).gram(np.zeros(5), X)
+    expected = simulate.directional_alignment(gram, -y, k=5)[1]
+    assert found.theta.dtype == np.float32
+    np.testing.assert_allclose(found.values["directional_alignment"][0, 0], expected, rtol=1e-6)
+    np.testing.assert_allclose(found.values["loss_alignment"][0, 0], simulate.loss_alignment(gram, -y), rtol=1e-10)
+
+
 @pytest.mark.parametrize("replicas", [1, 3])
 def test_runs_of_other_libraries_record_the_same(replicas, backend):
     rng = np.random.default_rng(8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import importlib.util
 import itertools
 import shutil
@@ -78,6 +79,10 @@ class Stream:
         self.watched, self.body = watched, None
         self.captures = 0
         self.fails = False
+        self.grows = ()
+        self.pool = SimpleNamespace(malloc=object(), bytes=7, freed=0)
+        self.pool.total_bytes = lambda: self.pool.bytes
+        self.pool.free_all_blocks = lambda: setattr(self.pool, "freed", self.pool.freed + 1)
 
     def begin_capture(self):
         self.captures += 1
@@ -86,6 +91,8 @@ class Stream:
     def end_capture(self):
         for array, before in zip(self.watched, self.saved, strict=True):
             array[...] = before
+        if self.captures in self.grows:
+            self.pool.bytes += 1
         if self.fails:
             raise RuntimeError("cudaErrorStreamCaptureInvalidated: operation failed")
         return SimpleNamespace(launch=self.body)
@@ -104,7 +111,8 @@ def stand_in(stream):
         yield
 
     cuda = SimpleNamespace(
-        MemoryPool=lambda: SimpleNamespace(malloc=object()),
+        MemoryPool=lambda: stream.pool,
+        device=SimpleNamespace(get_cublas_handle=lambda: 1),
         alloc=lambda size: SimpleNamespace(ptr=4096),
         get_current_stream=lambda: stream,
         runtime=SimpleNamespace(runtimeGetVersion=lambda: 13010),
@@ -183,11 +191,23 @@ def test_products_that_cannot_be_are_refused(cublas):
 
 
 def test_handles_are_given_back(cublas):
+    gc.collect()
     before = ctypes.c_int.in_dll(cublas, "live").value
-    multiply = products.Products(stand_in(Stream()))
-    assert ctypes.c_int.in_dll(cublas, "live").value == before + 1
-    del multiply
-    assert ctypes.c_int.in_dll(cublas, "live").value == before
+    for give_back in (products.Products.close, lambda multiply: None):
+        multiply = products.Products(stand_in(Stream()))
+        assert ctypes.c_int.in_dll(cublas, "live").value == before + 1
+        give_back(multiply)
+        del multiply
+        assert ctypes.c_int.in_dll(cublas, "live").value == before
+
+
+def test_cublas_is_looked_for_after_cupy_has_loaded_it(cublas, monkeypatch):
+    cupy, asked = stand_in(Stream()), []
+    load = ctypes.CDLL
+    monkeypatch.setattr(cupy.cuda.device, "get_cublas_handle", lambda: asked.append("cupy"))
+    monkeypatch.setattr(ctypes, "CDLL", lambda name, *more: (asked.append(name), load(name, *more))[1])
+    products.Products(cupy)
+    assert asked == ["cupy", "libcublas.so.13"]
 
 
 def _body(stream, done):
@@ -217,6 +237,37 @@ def test_the_second_call_captures_and_all_calls_count_once(cublas):
     assert cupy.cuda.pools[0] is cupy.cuda.pools[1]
     assert isinstance(done[1].matmul, products.Products)
     assert done[1].sqrt is np.sqrt
+
+
+@pytest.mark.parametrize(("grows", "captures"), [((1,), 2), ((1, 2), 3), ((1, 2, 3), 3)])
+def test_a_capture_that_needed_more_memory_is_thrown_away(cublas, grows, captures):
+    stream, done = Stream(), []
+    total, body = _body(stream, done)
+    stream.grows = grows
+    captured = graphs.Captured(stand_in(stream), np, body)
+    for call in range(1, 8):
+        captured()
+        assert total[0] == call
+    assert stream.captures == captures
+    # The first call, each capture, and what followed those that were thrown away; the rest are replays.
+    begun = [xp for xp in done if xp is not None]
+    assert len(begun) == 1 + captures + (6 if len(grows) == 3 else len(grows))
+
+
+def test_nothing_is_collected_during_a_capture_and_all_is_given_back_at_the_end(cublas):
+    stream, done = Stream(), []
+    _, body = _body(stream, done)
+    gc.collect()
+    before, collecting = ctypes.c_int.in_dll(cublas, "live").value, []
+    captured = graphs.Captured(stand_in(stream), np, lambda xp: (collecting.append(gc.isenabled()), body(xp)))
+    captured()
+    captured()
+    assert collecting == [True, False]
+    assert gc.isenabled()
+    assert captured.pool_bytes == 7
+    captured.close()
+    assert stream.pool.freed == 1
+    assert ctypes.c_int.in_dll(cublas, "live").value == before
 
 
 def test_work_that_cannot_be_captured_is_done_all_the_same(cublas):
@@ -309,12 +360,13 @@ def test_on_a_card_memory_of_a_graph_is_not_given_to_others():
     def body(xp):
         total[...] += xp.matmul(A, xp.matmul(A, A) + 1)
 
-    with graphs.own_stream():
+    with graphs.own_stream(A):
         work = graphs.repeated(xp, A, body)
         kept = []
         for _ in range(20):
             work()
             kept.append(cupy.full((300, 300), 7.0))
+        work.close()
     assert all(bool((each == 7).all()) for each in kept)
     host = A.get()
     np.testing.assert_allclose(total.get(), 20 * host @ (host @ host + 1), rtol=1e-9, atol=1e-7)
@@ -324,20 +376,28 @@ def test_own_stream_is_waited_for_before_and_after(monkeypatch):
     events = []
 
     class Named:
-        def __init__(self, name, **named):
+        def __init__(self, name):
             self.name = name
 
         def synchronize(self):
             events.append(f"wait for {self.name}")
 
         def __enter__(self):
-            events.append("enter")
+            events.append(f"enter {self.name}")
 
         def __exit__(self, *error):
-            events.append("leave")
+            events.append(f"leave {self.name}")
 
-    cuda = SimpleNamespace(get_current_stream=lambda: Named("before"), Stream=lambda non_blocking: Named("own"))
-    monkeypatch.setattr(graphs.importlib, "import_module", lambda name: SimpleNamespace(cuda=cuda))
-    with pytest.raises(simulate.InputError), graphs.own_stream():
+    own = Named("own")
+    cuda = SimpleNamespace(
+        get_current_stream=lambda: Named("before"), Stream=lambda non_blocking: own if non_blocking else None
+    )
+    pool = SimpleNamespace(free_all_blocks=lambda stream: events.append(f"free what {stream.name} had"))
+    cupy = SimpleNamespace(cuda=cuda, get_default_memory_pool=lambda: pool)
+    monkeypatch.setattr(graphs.importlib, "import_module", lambda name: cupy)
+    like = SimpleNamespace(device=Named("card"))
+    with pytest.raises(simulate.InputError), graphs.own_stream(like):
         raise simulate.InputError("x")
-    assert events == ["wait for before", "enter", "wait for own", "leave"]
+    assert events == [
+        *("enter card", "wait for before", "enter own", "wait for own", "free what own had", "leave own", "leave card"),
+    ]

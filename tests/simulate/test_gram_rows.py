@@ -105,6 +105,16 @@ def test_loss_alignment_by_rows_is_that_of_the_whole_matrix(case, centred, memor
         assert blocked_loss_alignment(network, *map(there, (theta, X, y)), centred, memory) == pytest.approx(found)
 
 
+@pytest.mark.parametrize(("first", "others"), [(1e-160, 1.0), (0.0, 1e90), (1.0, 1e-160)])
+def test_loss_alignment_by_rows_of_very_different_sizes(first, others):
+    network = Network([ToImages((1, 2, 2)), Convolution(1, bias=False), GlobalAverage()], (1, 2, 2))
+    X = np.random.default_rng(0).standard_normal((4, 1, 2, 2)) * np.array([first, *[others] * 3])[:, None, None, None]
+    theta, y = network.init(0), np.ones(4)
+    residual = network.predict(theta, X) - y
+    expected = simulate.loss_alignment(network.gram(theta, X), residual)
+    assert blocked_loss_alignment(network, theta, X, y, memory=1) == pytest.approx(expected, rel=1e-12)
+
+
 def test_loss_alignment_by_rows_without_a_residual_is_one(case):
     network, theta, X, _ = case
     assert blocked_loss_alignment(network, theta, X, network.predict(theta, X)) == 1.0
@@ -135,6 +145,7 @@ def test_rounding_of_a_gram_matrix_is_measured(case):
         (lambda c: c[0].gram(c[1], c[2], rows=[-1, 2]), r"^rows: expected one or more integers from 0 to 7, got -1"),
         (lambda c: c[0].gram(c[1], c[2], rows=[]), r"^rows: expected one or more integers from 0 to 7, got list \[\]$"),
         (lambda c: c[0].gram(c[1], c[2], rows=[0.0]), r"^rows: expected one or more integers from 0 to 7, got list"),
+        (lambda c: c[0].gram(c[1], c[2], rows=there(np.arange(2))), r"^rows: expected one or more integers from"),
         (lambda c: c[0].gram(c[1], c[2], rows=3), r"^rows: expected one or more integers from 0 to 7, got int 3$"),
         (lambda c: c[0].gram(c[1], c[2], rows=[[0], [1, 2]]), r"^rows: expected one or more integers from 0 to 7, got"),
         (lambda c: blocked_loss_alignment(*c[:3], c[3][:-1]), r"^y: expected shape"),

@@ -106,6 +106,28 @@ def test_a_folder_that_cannot_be_written_is_passed_over(tmp_path, monkeypatch):
         loading._cache_folder.cache_clear()
 
 
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="owners and modes are POSIX's")
+def test_a_temporary_folder_that_others_can_write_to_is_not_used(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "file"))
+    monkeypatch.setattr(loading.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(loading.tempfile, "mkdtemp", lambda prefix: str(tmp_path / f"{prefix}fresh"))
+    try:
+        found = []
+        for mode in (None, 0o777, 0o700):
+            loading._cache_folder.cache_clear()
+            if mode is not None:
+                found[0].chmod(mode)
+            found.append(loading._cache_folder())
+        assert found[0].parent == tmp_path
+        assert found[0].stat().st_mode & 0o077 == 0
+        assert found[1].name == "noise-geometry-kernels-fresh"
+        assert found[2] == found[0]
+    finally:
+        loading._cache_folder.cache_clear()
+
+
 def test_without_numba_kernels_say_so(monkeypatch):
     loading._module.cache_clear()
     monkeypatch.setitem(sys.modules, "numba", None)

@@ -16,8 +16,8 @@ _REASONS = {
         "matrices alone; PyTorch's LAPACK (MKL) and NumPy's (OpenBLAS) differ besides"
     ),
     ("SGD ensemble, linear regression", "NumPy"): (
-        "a step of one sample with 50 entries is two short sums: their latency binds, not arithmetic, while NumPy takes "
-        "all replicas together"
+        "a step of one sample with 50 entries is two short sums: their latency binds, not arithmetic, while NumPy "
+        "takes all replicas together"
     ),
     ("exact centred μ of a two-layer network", "nngeometry"): (
         "nngeometry contracts layer by layer as we do, from products of the same size"

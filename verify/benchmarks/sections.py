@@ -336,7 +336,7 @@ def _gpu(report: Report) -> Section:
         )
         for timing in report.on_gpu
     )
-    words = ("Times are between CUDA events; memory is the peak of CuPy's pool.",) if rows else (NO_GPU,)
+    words = ("Times are between CUDA events; memory is the peak of CuPy's pools.",) if rows else (NO_GPU,)
     return Section("gpu", "GPU", words, ("What", "By", "Card", "Sizes", "Precision", "Time", "Memory"), rows)
 
 

@@ -19,20 +19,25 @@ class Products:
 
     Raises:
         OSError: If there is no cuBLAS.
+        ImportError: If CuPy finds none.
         RuntimeError: If cuBLAS does not start.
     """
 
     def __init__(self, cupy: Any) -> None:
         self._cupy = cupy
+        # CuPy knows where cuBLAS is, and loads it when it is first asked for.
+        cupy.cuda.device.get_cublas_handle()
         self._library = ctypes.CDLL(f"libcublas.so.{cupy.cuda.runtime.runtimeGetVersion() // 1000}")
         self._handle = ctypes.c_void_p()
+        # The stream must not end before the handle does.
+        self._stream = cupy.cuda.get_current_stream()
         self._workspace = cupy.cuda.alloc(_WORKSPACE)
-        stream = ctypes.c_void_p(cupy.cuda.get_current_stream().ptr)
         self._call("cublasCreate_v2", ctypes.byref(self._handle))
+        self._destroy = weakref.finalize(self, self._library.cublasDestroy_v2, self._handle)
         # Not while the interpreter ends, when CUDA may be gone already.
-        weakref.finalize(self, self._library.cublasDestroy_v2, self._handle).atexit = False
+        self._destroy.atexit = False
         # The workspace comes last: a new stream takes it away.
-        self._call("cublasSetStream_v2", self._handle, stream)
+        self._call("cublasSetStream_v2", self._handle, ctypes.c_void_p(self._stream.ptr))
         workspace = ctypes.c_void_p(self._workspace.ptr)
         self._call("cublasSetWorkspace_v2", self._handle, workspace, ctypes.c_size_t(_WORKSPACE))
 
@@ -71,6 +76,11 @@ class Products:
             ctypes.c_void_p(a.data.ptr), rows_a, ctypes.byref(zero), ctypes.c_void_p(product.data.ptr), n,
         )  # fmt: skip
         return product
+
+    def close(self) -> None:
+        """Give back the handle and the workspace; no product may follow."""
+        self._destroy()
+        self._workspace = None
 
     def _laid_out(self, matrix: Any) -> tuple[Any, int, int]:
         """The matrix or a copy of it, whether its columns lie together (1) or its rows (0), and how far apart."""
