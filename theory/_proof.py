@@ -141,8 +141,13 @@ class Proof:
         Returns:
             One result for each step, in order. A step also fails where it needs a fact that nothing before it gives,
             gives one whose name is taken, is needed by nothing though it is no remark, or comes last without
-            concluding the statement's own claim.
+            concluding the statement's own claim. A proof is executed once; later calls return what came out.
         """
+        return list(self._executed)
+
+    @cached_property
+    def _executed(self) -> tuple[StepResult, ...]:
+        """What became of every step."""
         known = dict(self._premises())
         results = []
         for step in self.steps:
@@ -151,7 +156,7 @@ class Proof:
                 result = step._result(problem)
             known.setdefault(step.gives.name, step.gives.formulas)
             results.append(result)
-        return results
+        return tuple(results)
 
     def facts(self) -> dict[str, Formulas]:
         """Collect every fact of the proof, its premises from elsewhere included.

@@ -73,7 +73,7 @@ SMALL_3_3 = theorem_3_3.Settings(
 
 SMALL_4_3 = theorem_4_3.Settings(
     (
-        (DirectionPlan("d grows, one direction", ((4, 1), (6, 1), (9, 1), (14, 1)), 40),) * 2,
+        (DirectionPlan("d grows, one direction", ((4, 1), (6, 1), (9, 1)), 40),) * 2,
         (DirectionPlan("K grows, d = 3", ((3, 1), (3, 4), (3, 16)), 60),) * 2,
     ),
     delta=0.1,

@@ -321,18 +321,25 @@ for arguments in (["--help"], ["verify", "--help"], ["verify", "--nonsense"]):
 
 
 def test_a_reader_that_leaves_is_no_error(tmp_path):
-    with running("verify", "3.3", "--json", cwd=tmp_path) as process:
-        assert process.stdout is not None
-        process.stdout.close()
-        process.stdout = None
-        _, errors = process.communicate(timeout=300)
-        assert (process.returncode, errors) == (0, "")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "verify", "theory", "3.3-star", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, errors = process.communicate(timeout=300)
+    assert (process.returncode, errors) == (0, "")
 
 
 def test_an_output_that_is_full_is_one_line(tmp_path):
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-c", WITH_FAKES, "--version"],
+            [sys.executable, "-m", "verify", "--version"],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -348,7 +355,7 @@ def test_an_output_that_is_full_is_one_line(tmp_path):
 
 def test_an_output_without_greek_letters_still_works(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", WITH_FAKES, "theory", "3.3"],
+        [sys.executable, "-m", "verify", "theory", "3.3-star"],
         capture_output=True,
         env={**ENVIRONMENT, "PYTHONIOENCODING": "ascii"},
         cwd=tmp_path,

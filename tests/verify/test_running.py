@@ -23,6 +23,12 @@ def fake(monkeypatch):
     return fake_claims.install(monkeypatch)
 
 
+@pytest.fixture
+def no_figures(monkeypatch):
+    """Leave the report empty, for tests of what a run returns and stores beside it."""
+    monkeypatch.setattr(html, "render", lambda _: "a page")
+
+
 def judging(monkeypatch, **outcomes: object):
     """Judge with other outcomes: claim → changes of its verdict, `controls` → the state of every control."""
     state = outcomes.pop("controls", State.VIOLATED)
@@ -55,7 +61,7 @@ def test_a_run_judges_everything_and_stores_it(tmp_path):
     assert len(pd.read_parquet(tmp_path / "run" / "observations" / "3.3.parquet")) == 3
 
 
-@pytest.mark.usefixtures("fake")
+@pytest.mark.usefixtures("fake", "no_figures")
 def test_the_json_has_the_promised_shape(tmp_path):
     described = json.loads(run(["3.3", "digits"], seed=4, out=tmp_path / "run").to_json())
     assert {"claims", "environment", "exit_code", "profile", "seed", "command"} <= described.keys()
@@ -77,12 +83,13 @@ def test_the_json_has_the_promised_shape(tmp_path):
     assert described["environment"]["packages"]["numpy"]
 
 
-@pytest.mark.usefixtures("fake")
+@pytest.mark.usefixtures("fake", "no_figures")
 def test_one_claim_needs_no_list(tmp_path):
     assert [verdict.claim for verdict in run("3.3", out=tmp_path / "a").verdicts] == ["3.3"]
     assert [verdict.claim for verdict in run(theory.statement("4.3"), out=tmp_path / "b").verdicts] == ["4.3"]
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize(
     ("outcomes", "code"),
     [
@@ -104,7 +111,7 @@ def test_the_exit_code(tmp_path, monkeypatch, outcomes, code):
     assert run(["3.3", "digits"], out=tmp_path / "run").exit_code == code
 
 
-@pytest.mark.usefixtures("fake")
+@pytest.mark.usefixtures("fake", "no_figures")
 def test_statements_of_ones_own_stand_beside_the_catalogues(tmp_path):
     original = theory.statement("3.3")
     mine, other = original.replace(upper="1 + eps**2"), original.replace(dimension=[])
@@ -213,6 +220,7 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path, monkeypatch):
     assert sorted(path.name for path in (tmp_path / "run" / "observations").iterdir()) == ["3.3.parquet", "C.1.parquet"]
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_failure_keeps_what_is_finished(tmp_path, monkeypatch):
     def judge(claim, context):
         if claim == "3.3":
@@ -235,7 +243,7 @@ def test_a_report_that_breaks_loses_no_verdict(tmp_path, monkeypatch):
     assert len(json.loads((tmp_path / "run" / "verdicts.json").read_text(encoding="utf-8"))["claims"]) == 4
 
 
-@pytest.mark.usefixtures("fake")
+@pytest.mark.usefixtures("fake", "no_figures")
 def test_a_function_hears_of_the_progress(tmp_path):
     news: list[tuple[str, float, str]] = []
     run(["C.1", "3.3"], out=tmp_path / "run", progress=lambda *each: news.append(each))
