@@ -138,8 +138,11 @@ def _settle(figure: Figure) -> None:
     positions: without this the same figure would have different bytes.
     """
     FigureCanvasAgg(figure)
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.execute(figure)
+    # Even the placeholder that "none" leaves would have everything drawn twice whenever it is written.
+    figure.set_layout_engine(None)
     for axes in figure.axes:
         left, bottom, width, height = (round(float(edge), _DECIMALS) for edge in axes.get_position().bounds)
         axes.set_position((left, bottom, width, height))

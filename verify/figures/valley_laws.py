@@ -74,6 +74,7 @@ def sgd_edge() -> float:
     return float(brentq(lambda h: _mean_integral(h + width) - _mean_integral(h - width), 1.5, 4.0, xtol=1e-9))
 
 
+@functools.cache
 def rise_threshold(low: float, stochastic: bool) -> float:
     """Find the height of a long cycle at which the loss just comes back to its initial value.
 
