@@ -8,11 +8,12 @@ import os
 
 import numpy as np
 import pytest
+from tiny_figures import undrawn
 
 from simulate import streams
 from verify import cli, image_networks, trainable, worker_processes
 from verify.errors import VerifyError
-from verify.figures import deep_spectra, drawing, image_directions, making, network_escape
+from verify.figures import deep_spectra, image_directions, making, network_escape
 from verify.image_networks import END, START, Recipe
 from verify.network_escape import follow
 from verify.trainable import Request
@@ -45,10 +46,7 @@ def command(capsys):
 def made(tmp_path_factory):
     """Make the figures once, tiny; that they can be looked at is tested with the other figures."""
     folder = tmp_path_factory.mktemp("figures")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "_settle", lambda _: None)
-        patch.setattr(drawing, "png", lambda _: b"")
-        patch.setattr(drawing, "svg", lambda *_: b"")
+    with undrawn():
         return {one: making.make(one, SEED, folder / one, workers=1, size="tiny") for one in IMAGES}
 
 
@@ -246,13 +244,11 @@ def test_what_the_papers_scale_runs_takes_the_arrays_of_another_library(monkeypa
 
 def test_the_papers_scale_is_made_with_its_own_settings(made, tmp_path, monkeypatch):
     monkeypatch.setattr(image_networks, "require_images", lambda: None)
-    monkeypatch.setattr(drawing, "_settle", lambda _: None)
-    monkeypatch.setattr(drawing, "png", lambda _: b"")
-    monkeypatch.setattr(drawing, "svg", lambda *_: b"")
     tiny = deep_spectra.SIZES["tiny"]
     shrunken = tiny._replace(recipes=tuple(recipe._replace(gpu=True) for recipe in tiny.recipes))
     monkeypatch.setitem(deep_spectra.SIZES, "paper", shrunken)
-    result = making.make("5", SEED, tmp_path / "5", workers=1, scale="paper")
+    with undrawn():
+        result = making.make("5", SEED, tmp_path / "5", workers=1, scale="paper")
     assert result.command == f"noise-geometry figure 5 --seed {SEED} --scale paper"
     np.testing.assert_allclose(result.table["curvature"], made["5"].table["curvature"], rtol=1e-4)
 

@@ -11,6 +11,7 @@ import pytest
 import scipy.linalg
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_figures import undrawn
 
 import simulate
 from simulate import streams
@@ -24,7 +25,8 @@ SETTINGS, RATES = escape.SIZES["tiny"], escape_rates.SIZES["tiny"]
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("escape")
-    return {one: making.make(one, SEED, folder / one, workers=1, size="tiny") for one in ("3", "escape-rates")}
+    with undrawn():
+        return {one: making.make(one, SEED, folder / one, workers=1, size="tiny") for one in ("3", "escape-rates")}
 
 
 @pytest.fixture(scope="module")

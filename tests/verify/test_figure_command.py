@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from test_figures import IDS
+from tiny_figures import undrawn
 
 import verify
 from verify import cli
@@ -21,9 +22,11 @@ from verify.figures import directions, making
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """Make figures that users ask for tiny."""
+    """Make figures that users ask for tiny, and do not draw them."""
     make = making.make
     monkeypatch.setattr(making, "make", lambda *a, **k: make(*a, **k, size="tiny"))
+    with undrawn():
+        yield
 
 
 @pytest.fixture
@@ -60,6 +63,7 @@ def test_the_command_says_what_was_made(command, tmp_path, monkeypatch):
     assert out.startswith("Figure 2a: Linear regression")
     for name in ("figure-2a.png", "figure-2a.svg", "figure-2a.csv", "manifest.json"):
         assert f"  mine/{name}\n" in out
+        assert Path("mine", name).exists()
     assert out.splitlines()[-1].startswith("figure 2a: at random θ")
     code, out, err = command("figure", "2a", "--out", "other", "-q", "--workers", "1")
     assert (code, err, out.count("\n")) == (0, "", 1)

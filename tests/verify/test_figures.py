@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.linalg
+from tiny_figures import undrawn
 
 import simulate
 from simulate import streams
@@ -104,13 +106,12 @@ def one_pool(monkeypatch, tmp_path):
 
 
 def test_any_number_of_workers_gives_the_same_bytes(made, tmp_path, monkeypatch, one_pool):
-    titles, drawn = {one.id: one.title for one in figures.FIGURES}, drawing.svg
     monkeypatch.setattr(drawing, "png", lambda _: b"")
     # Trainings have tests of their own, and drawing is the same work wherever the numbers come from.
-    monkeypatch.setattr(drawing, "svg", lambda figure, title: drawn(figure, title) if title == titles["2a"] else b"")
     for one in sorted(set(IDS) - {"2b", "5", "6"}):
         one_pool.clear()
-        again = making.make(one, SEED, tmp_path / one, workers=2, size="tiny")
+        with contextlib.nullcontext() if one == "2a" else undrawn():
+            again = making.make(one, SEED, tmp_path / one, workers=2, size="tiny")
         assert one_pool
         assert again.csv.read_bytes() == made[one].csv.read_bytes()
         assert one != "2a" or again.svg.read_bytes() == made[one].svg.read_bytes()
@@ -134,7 +135,8 @@ def test_the_layout_does_not_hang_on_rounding_errors():
 
 
 def test_another_seed_gives_other_numbers(made, tmp_path):
-    other = making.make("2a", SEED + 1, tmp_path / "other", workers=1, size="tiny")
+    with undrawn():
+        other = making.make("2a", SEED + 1, tmp_path / "other", workers=1, size="tiny")
     assert not np.allclose(other.table["curvature"], made["2a"].table["curvature"])
 
 
@@ -229,7 +231,7 @@ def test_one_neuron_on_one_sample_attains_both_ends():
 
 
 def test_no_neuron_isolates_a_sample_among_many():
-    X = simulate.gaussian_inputs(200, simulate.isotropic(2), seed=0)
+    X = simulate.gaussian_inputs(40, simulate.isotropic(2), seed=0)
     assert isolating_weights(X) is None
 
 

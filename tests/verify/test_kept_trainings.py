@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_figures import undrawn
 
 from simulate import networks
 from simulate.networks import checkpoints, training
 from verify import image_networks, kept_trainings, worker_processes
 from verify.errors import VerifyError
-from verify.figures import drawing, making
+from verify.figures import making
 from verify.image_networks import Recipe
 from verify.trainable import Request
 
@@ -255,11 +256,10 @@ def test_the_users_cache_is_the_default(tmp_path, monkeypatch):
 
 
 @pytest.fixture(name="undrawn")
-def _undrawn(monkeypatch):
+def _undrawn():
     """Leave out the drawing, which takes longest."""
-    monkeypatch.setattr(drawing, "_settle", lambda _: None)
-    monkeypatch.setattr(drawing, "png", lambda _: b"")
-    monkeypatch.setattr(drawing, "svg", lambda *_: b"")
+    with undrawn():
+        yield
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from tiny_figures import undrawn
 
 import simulate
 from simulate import streams
@@ -23,7 +24,8 @@ def minima() -> dict[str, escape_paths.Minimum]:
 @pytest.fixture(scope="module")
 def table(tmp_path_factory) -> pd.DataFrame:
     folder = tmp_path_factory.mktemp("linearisation")
-    return making.make("linearisation", SEED, folder / "made", workers=1, size="tiny").table
+    with undrawn():
+        return making.make("linearisation", SEED, folder / "made", workers=1, size="tiny").table
 
 
 def starts(minimum: escape_paths.Minimum, distance: float, count: int) -> np.ndarray:

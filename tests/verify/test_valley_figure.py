@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
+from tiny_figures import undrawn
 
 import simulate
 from verify.figures import making, valley, valley_drawing, valley_laws, valley_matching, valley_runs
@@ -22,7 +23,8 @@ SEED = 3
 @pytest.fixture(scope="module")
 def table(tmp_path_factory) -> pd.DataFrame:
     folder = tmp_path_factory.mktemp("valley")
-    return making.make("4", SEED, folder / "made", workers=1, size="tiny").table
+    with undrawn():
+        return making.make("4", SEED, folder / "made", workers=1, size="tiny").table
 
 
 def step(a: float, b: float, eta: float, x: float) -> tuple[float, float]:
@@ -64,7 +66,7 @@ def test_every_step_goes_outwards_and_raises_what_the_flow_conserves(a, b, eta, 
 def test_small_steps_end_where_gradient_flow_does(start):
     end = valley_laws.flow_end(*start)
     assert valley_laws.conserved(end, 0.0) == pytest.approx(valley_laws.conserved(*start))
-    run = simulate.gd(simulate.CurvedValley(), np.array(start), np.ones((1, 1)), np.zeros(1), 0.01, 20_000)
+    run = simulate.gd(simulate.CurvedValley(), np.array(start), np.ones((1, 1)), np.zeros(1), 0.01, 6000)
     assert abs(run.theta[0, 0]) == pytest.approx(end, rel=0.01)
 
 
@@ -94,7 +96,7 @@ def test_thresholds_of_long_cycles():
 def test_gradient_descent_rises_above_the_threshold_only(low):
     settings = SETTINGS._replace(start=(1.0, 1e-4))
     height = valley_laws.rise_threshold(low, stochastic=False)
-    cycle = valley_runs.Cycle(4000, low, 1)
+    cycle = valley_runs.Cycle(1000, low, 1)
     start = valley_runs.initial_loss(settings)
     assert valley_runs.descend(settings, (cycle, 0.97 * height)).peak[0] == pytest.approx(start, rel=1e-12)
     assert valley_runs.descend(settings, (cycle, 1.03 * height)).peak[0] > 10 * start
@@ -145,7 +147,7 @@ def test_shares_and_quantiles_follow_from_the_runs(table, cycle, height):
 
 def test_matching_finds_the_smallest_rate_on_the_grid():
     cycle = SETTINGS.cycles[0]
-    heights = np.geomspace(0.5, 60, 60)
+    heights = np.geomspace(0.5, 60, 40)
     runs = [valley_runs.descend(SETTINGS, (cycle, height)) for height in heights]
     curve = pd.DataFrame({"height": heights, "peak": [r.peak[0] for r in runs], "drift": [r.drift[0] for r in runs]})
     start = valley_runs.initial_loss(SETTINGS)

@@ -68,7 +68,7 @@ class Settings(NamedTuple):
 
 SIZES = {
     "default": Settings(6, 12, 2.0, tuple(10.0**power for power in range(-7, 0)), 1e-4, 400, 100, 600, 20),
-    "tiny": Settings(3, 5, 2.0, (1e-5, 1e-3), 1e-3, 12, 6, 150, 2),
+    "tiny": Settings(3, 5, 2.0, (1e-5, 1e-3), 1e-3, 10, 5, 100, 2),
 }
 
 
