@@ -72,7 +72,7 @@ def test_diagonal_witnesses_attain_what_was_found(name, form):
     assert found.starts == 16
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_diagonal_network_in_the_plane_against_a_grid(seed):
     X = normal(25, 2, seed, 0.5) @ np.array([[1.0, 0.6], [0.0, 0.8]])
     values = []
@@ -92,7 +92,7 @@ def test_no_random_diagonal_network_is_worse_and_no_linear_model_better(name):
     X, rng = DESIGNS[name], np.random.default_rng(0)
     model = DiagonalLinear(5)
     found = diagonal_alignment_search(model, X)
-    for _ in range(2000):
+    for _ in range(500):
         theta, teacher = (rng.standard_normal(size) * 10 ** rng.uniform(-1, 1, size) for size in (10, 5))
         alignment = by_gram(model, X, simulate.FamilyWitness(theta, teacher))
         assert found.inf_found <= alignment <= found.sup_found
@@ -107,8 +107,8 @@ def test_no_random_diagonal_network_is_worse_and_no_linear_model_better(name):
     assert found.inf_found >= (every.inf_certified or 0.0) * (1 - 1e-9)
 
 
-@settings(max_examples=25)
-@given(st.integers(1, 15), st.integers(1, 6), st.integers(0, 10**6))
+@settings(max_examples=12)
+@given(st.integers(1, 12), st.integers(1, 5), st.integers(0, 10**6))
 def test_the_two_forms_and_the_scales_of_columns_do_not_matter(n, d, seed):
     X = normal(n, d, seed)
     found = diagonal_alignment_search(DiagonalLinear(d), X, seed=seed, starts=4)
@@ -175,7 +175,7 @@ def test_long_parameters_come_close_to_every_extreme_for_any_teacher():
 @pytest.mark.parametrize("name", ["isotropic", "few samples"])
 def test_searched_deep_linear_networks_attain_what_was_found(widths, name):
     X, model, teacher = DESIGNS[name], DeepLinear(5, widths), np.array([1.0, -1.0, 0.5, 0.0, 2.0])
-    found = deep_linear_alignment_search(model, X, teacher, starts=4)
+    found = deep_linear_alignment_search(model, X, teacher, starts=2)
     every = simulate.uniform_alignment_range(X)
     for witness, alignment in ((found.inf_witness, found.inf_found), (found.sup_witness, found.sup_found)):
         assert np.array_equal(witness.teacher, teacher)
@@ -183,7 +183,7 @@ def test_searched_deep_linear_networks_attain_what_was_found(widths, name):
     assert found.sup_found <= every.sup_certified * (1 + 1e-9)
     assert found.inf_found >= (every.inf_certified or 0.0)
     rng = np.random.default_rng(1)
-    for _ in range(300):
+    for _ in range(100):
         alignment = by_gram(model, X, simulate.FamilyWitness(rng.standard_normal(model.size), teacher))
         assert found.inf_found <= alignment <= found.sup_found
 
@@ -198,7 +198,7 @@ def test_searched_witness_by_the_dense_definition():
 def test_a_deep_search_comes_near_the_range_of_all_linear_models():
     X = normal(40, 4)
     every = simulate.uniform_alignment_range(X)
-    found = deep_linear_alignment_search(DeepLinear(4, (4, 4)), X, np.ones(4))
+    found = deep_linear_alignment_search(DeepLinear(4, (4, 4)), X, np.ones(4), starts=4)
     assert found.sup_found >= 0.98 * every.sup_found
     assert found.inf_found <= 1.1 * every.inf_found
 
@@ -231,10 +231,10 @@ def test_the_gradient_of_a_deep_ascent_by_differences(widths, sign):
 
 
 def test_seeds_fix_everything():
-    X = normal(25, 4)
+    X = normal(12, 3)
     for search in (
-        lambda seed: diagonal_alignment_search(DiagonalLinear(4), X, seed=seed, starts=3),
-        lambda seed: deep_linear_alignment_search(DeepLinear(4, (3,)), X, np.ones(4), seed=seed, starts=3),
+        lambda seed: diagonal_alignment_search(DiagonalLinear(3), X, seed=seed, starts=2),
+        lambda seed: deep_linear_alignment_search(DeepLinear(3, (2,)), X, np.ones(3), seed=seed, starts=2),
     ):
         first, again, drawn = search(5), search(5), search(np.random.default_rng(0))
         assert (first.inf_found, first.sup_found, first.reached) == (again.inf_found, again.sup_found, again.reached)
@@ -243,13 +243,13 @@ def test_seeds_fix_everything():
 
 
 def test_every_array_library(backend):
-    X = normal(20, 3)
+    X = normal(8, 3)
     given_array = backend.asarray(X)
-    found = diagonal_alignment_search(DiagonalLinear(3), given_array, starts=2)
-    assert found.sup_found == diagonal_alignment_search(DiagonalLinear(3), X, starts=2).sup_found
+    found = diagonal_alignment_search(DiagonalLinear(3), given_array, starts=1)
+    assert found.sup_found == diagonal_alignment_search(DiagonalLinear(3), X, starts=1).sup_found
     teacher = backend.asarray(np.ones(3))
-    deep = deep_linear_alignment_search(DeepLinear(3, (2,)), given_array, teacher, starts=2)
-    assert deep.sup_found == deep_linear_alignment_search(DeepLinear(3, (2,)), X, np.ones(3), starts=2).sup_found
+    deep = deep_linear_alignment_search(DeepLinear(3, (2,)), given_array, teacher, starts=1)
+    assert deep.sup_found == deep_linear_alignment_search(DeepLinear(3, (2,)), X, np.ones(3), starts=1).sup_found
     u, v = backend.asarray([1.0, 0.0, 2.0]), backend.asarray([0.0, 1.0, 1.0])
     assert isinstance(deep_linear_witness(3, (2,), u, v).theta, np.ndarray)
 
