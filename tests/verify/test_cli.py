@@ -40,8 +40,9 @@ main([word for word in sys.argv[1:] if word != "--slow"])
 
 @pytest.fixture
 def fake(monkeypatch, tmp_path):
-    """Replace the claims, and work in an empty folder."""
+    """Replace the claims, leave the report empty, and work in an empty folder."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("verify.report.html.render", lambda _: "a page")
     return fake_claims.install(monkeypatch)
 
 

@@ -113,18 +113,24 @@ def test_without_scripts_everything_is_there(page):
         page.open()
 
 
+def colours(shot: np.ndarray) -> int:
+    """Count the colours that differ by a hundredth of a channel; numbers are sorted far faster than rows."""
+    red, green, blue = np.moveaxis(np.round(shot * 100).astype(np.int64), -1, 0)
+    return len(np.unique((red * 101 + green) * 101 + blue))
+
+
 def test_light_and_dark_look_like_it(page, tmp_path):
     light, dark = page.open().screenshot(), page.open(dark=True).screenshot()
     for shot in (light, dark):
         assert shot.shape == (DESK["height"], DESK["width"], 3)
         # Text, states and lines: an empty page has one colour.
-        assert len(np.unique(np.round(shot, 2).reshape(-1, 3), axis=0)) > 30
+        assert colours(shot) > 30
     assert np.median(light) > 0.9
     assert np.median(dark) < 0.2
     page.open(PHONE, dark=True)
     page.run("document.querySelector('figure').scrollIntoView()")
     figure = page.screenshot()
-    assert len(np.unique(np.round(figure, 2).reshape(-1, 3), axis=0)) > 30
+    assert colours(figure) > 30
     assert page.messages() == []
 
 
