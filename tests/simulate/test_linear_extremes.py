@@ -6,7 +6,7 @@ import dense_oracle
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import simulate
@@ -133,7 +133,8 @@ def test_many_directions_at_large_rank(centred, monkeypatch):
 
 def _brute_force(objective, d, value, sign):
     """Search never passes the extreme value (1e-9) and comes within 1e-6 of it."""
-    found = sign * dense_oracle.search(lambda u: sign * objective(u), d, np.random.default_rng(5))
+    # A quotient of quadratic forms has no local extremes but its extremes, so that few starts do.
+    found = sign * dense_oracle.search(lambda u: sign * objective(u), d, np.random.default_rng(5), 3, 100)
     assert sign * (found - value) > -1e-9 * max(1.0, abs(value))
     assert found == pytest.approx(value, rel=1e-6, abs=1e-6)
 
@@ -323,6 +324,7 @@ def test_memory_is_that_of_a_block():
     assert peak < 40e6 < X.nbytes
 
 
+@settings(max_examples=35)
 @given(st.integers(1, 12), st.integers(1, 6), st.integers(0, 2**32), st.booleans())
 def test_invariances(n, d, seed, centred):
     rng = np.random.default_rng(seed)

@@ -151,6 +151,7 @@ def test_tiles_change_nothing(case, monkeypatch):
 def test_another_library_and_device(case):
     """Strict arrays on a second device: nothing of NumPy's own, no silent copy to the host."""
     network, theta, X, y, v = case
+    X, y = X[:2], y[:2]
     device = array_api_strict.Device("device1")
 
     def there(array):
