@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -68,20 +66,7 @@ def _load() -> tuple[np.ndarray, np.ndarray]:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise MissingDependencyError(f"digits: needs scikit-learn (pip install scikit-learn): {error}") from None
-    return _read(load_digits)
-
-
-@cache
-def _read(load: Callable[[], Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Read the file of scikit-learn, once a process: it is text, and takes a third of a second.
-
-    Args:
-        load: Scikit-learn's function.
-
-    Returns:
-        What `_load` returns; not to be written to.
-    """
-    data = load()
+    data = load_digits()
     return np.asarray(data.data, dtype=np.float64), np.asarray(data.target)
 
 
