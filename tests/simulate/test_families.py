@@ -231,10 +231,10 @@ def test_the_gradient_of_a_deep_ascent_by_differences(widths, sign):
 
 
 def test_seeds_fix_everything():
-    X = normal(12, 3)
+    X = normal(12, 5)
     for search in (
-        lambda seed: diagonal_alignment_search(DiagonalLinear(3), X, seed=seed, starts=2),
-        lambda seed: deep_linear_alignment_search(DeepLinear(3, (2,)), X, np.ones(3), seed=seed, starts=2),
+        lambda seed: diagonal_alignment_search(DiagonalLinear(5), X, seed=seed, starts=4),
+        lambda seed: deep_linear_alignment_search(DeepLinear(5, (2,)), X, np.ones(5), seed=seed, starts=2),
     ):
         first, again, drawn = search(5), search(5), search(np.random.default_rng(0))
         assert (first.inf_found, first.sup_found, first.reached) == (again.inf_found, again.sup_found, again.reached)
