@@ -14,6 +14,8 @@ from typing import Any
 # time otherwise. It reads this when NumPy is loaded.
 if side_by_side := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
     os.environ.setdefault("OPENBLAS_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // side_by_side)))
+    # Threads of Numba's kernels, too, are to sleep while they wait.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import array_api_compat
 import numpy as np
