@@ -38,7 +38,7 @@ class Kernel:
     """A compiled function, found and compiled when it is first called.
 
     Numba's cache on disk may be corrupted by processes that fill it at the same time (numba#4807), so that one process
-    compiles while the others wait, and then read what it has written.
+    compiles a kernel while the others that need it wait, and then read what it has written.
 
     Args:
         module: module of this package.
@@ -59,7 +59,7 @@ class Kernel:
         numba = importlib.import_module("numba")
         kinds = tuple(map(_kind, arguments))
         if kinds not in self._seen:
-            with _one_process():
+            with _one_process(f"{self._module}.{self._name}"):
                 function.compile(tuple(numba.typeof(argument) for argument in arguments))
             self._seen.add(kinds)
         with _launch(numba):
@@ -213,7 +213,7 @@ def _copied_sources() -> Path:
         Their folder.
     """
     folder = _cache_folder() / "sources"
-    with _one_process():
+    with _one_process("sources"):
         folder.mkdir(exist_ok=True)
         for source in _sources():
             copy, content = folder / source.name, source.read_bytes()
@@ -269,8 +269,11 @@ def _is_mine(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _one_process() -> Iterator[None]:
-    """Let one process of this machine compile at a time.
+def _one_process(name: str) -> Iterator[None]:
+    """Let one process of this machine at a time write files of a name; others may compile another kernel meanwhile.
+
+    Args:
+        name: of the kernel, or "sources".
 
     Yields:
         Nothing; without a lock where the system has none.
@@ -280,7 +283,7 @@ def _one_process() -> Iterator[None]:
     except ImportError:
         yield
         return
-    with (_cache_folder() / "lock").open("w") as file:
+    with (_cache_folder() / f"{name}.lock").open("w") as file:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
